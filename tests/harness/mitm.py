@@ -10,6 +10,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal, Self
 
+from harness.ports import free_port
+
 ROOT = Path(__file__).resolve().parents[2]
 ADDON = ROOT / "addon" / "meter.py"
 PROXY = re.compile(r"proxy.* listening at \S*?:(\d+)\.?")
@@ -42,7 +44,7 @@ class Mitm:
         self.url = ""
         given: dict[str, str | Sequence[str]] = {"confdir": str(self.confdir), "listen_host": "127.0.0.1"}
         if tool == "mitmweb":
-            given |= {"web_open_browser": "false", "web_port": "0"}
+            given |= {"web_open_browser": "false", "web_port": str(free_port())}
         if script is not None and meter_dir is not None:
             given["meter_dir"] = str(meter_dir)
         given |= options or {}

@@ -1,6 +1,7 @@
 """The harness itself: a bare mitmdump gives the client the bytes of a direct run."""
 
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from harness import End, Mitm, fetch
 from provider import Provider
@@ -20,6 +21,8 @@ def test_bare_mitmdump_relays_and_stops(tmp_path: Path) -> None:
 
 def test_bare_mitmweb_gives_its_address(tmp_path: Path) -> None:
     with Provider() as upstream, Mitm(upstream.url, tmp_path, tool="mitmweb", script=None) as proxy:
-        assert "token=" in proxy.url
+        address = urlsplit(proxy.url)
+        assert "token=" in address.query
+        assert fetch(address.port or 0, f"/?{address.query}", method="GET").status == 200
         assert fetch(proxy.port, "/v1/models", method="GET").status == 200
         assert proxy.interrupt() == 0
