@@ -16,6 +16,7 @@ ROOT = Path(__file__).resolve().parents[2]
 ADDON = ROOT / "addon" / "meter.py"
 PROXY = re.compile(r"proxy.* listening at \S*?:(\d+)\.?")
 WEB = re.compile(r"Web server listening at (http\S+)")
+STARTUP_ERROR = "logged during startup"
 
 
 class Mitm:
@@ -89,7 +90,10 @@ class Mitm:
             if proxy and (web or not wants_web):
                 self.port = int(proxy[1])
                 self.url = web[1] if web else ""
-                return
+                # mitmproxy listens first and only then gives up over an error that was logged while it started.
+                time.sleep(0.05)
+                if self.process.poll() is None and STARTUP_ERROR not in self.output:
+                    return
             time.sleep(0.01)
         raise RuntimeError(f"{self._command[0]} did not start (exit code {self.process.poll()}):\n{self.output}")
 
