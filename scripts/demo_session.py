@@ -174,7 +174,7 @@ def upstream(directory: Path, stand_in: bool) -> Iterator[tuple[str, bool]]:
 def table(meter_dir: Path) -> int:
     """Prints `mitmeter ls`."""
     command = [str(Path(sys.executable).parent / "mitmeter"), "--dir", str(meter_dir), "ls"]
-    wide = {} if sys.stdout.isatty() else {"COLUMNS": "180"}
+    wide = {} if sys.stdout.isatty() else {"COLUMNS": "200"}
     say("\ndemo: mitmeter --dir " + str(meter_dir) + " ls")
     return subprocess.run(command, env=os.environ | wide, check=False).returncode
 

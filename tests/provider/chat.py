@@ -7,7 +7,7 @@ from provider.reply import CREATED, Reply, document, dump, event, halves
 from provider.tokens import count
 
 ERROR = {
-    "message": "The stand-in was told to fail: 容量超過",
+    "message": "Told to fail: 容量超過",
     "type": "server_error",
     "param": None,
     "code": "overloaded",

@@ -8,7 +8,7 @@ from provider.answer import Answer
 from provider.reply import Reply, document, event, halves
 
 ERROR_EVENT = event(
-    {"type": "error", "error": {"type": "overloaded_error", "message": "The stand-in was told to fail: 容量超過"}},
+    {"type": "error", "error": {"type": "overloaded_error", "message": "Told to fail: 容量超過"}},
     "error",
 )
 

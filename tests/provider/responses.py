@@ -8,7 +8,7 @@ from provider.answer import Answer
 from provider.reply import CREATED, Reply, document, event, halves
 
 ERROR_EVENT = event(
-    {"type": "error", "code": "server_error", "message": "The stand-in was told to fail: 容量超過", "param": None},
+    {"type": "error", "code": "server_error", "message": "Told to fail: 容量超過", "param": None},
     "error",
 )
 

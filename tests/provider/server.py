@@ -83,7 +83,7 @@ def _failure(seen: Seen, status: int, message: str) -> Reply:
 def _choose(seen: Seen, wish: Steer) -> Reply:
     """The reply to a request, faults inside the reply included."""
     if wish.fault == "status":
-        return _failure(seen, wish.at, f"The stand-in was told to answer {wish.at}: 待って")
+        return _failure(seen, wish.at, f"Told to answer {wish.at}: 待って")
     if wish.fault == "html":
         page = f"<html><head><title>{wish.at}</title></head><body><h1>{wish.at} – nginx</h1></body></html>\n"
         return Reply([page.encode()], "text/html", wish.at)
