@@ -1,0 +1,1 @@
+"""Messages -> usage, timings, model, finish and error. Knows no framing, file or socket."""

@@ -1,0 +1,1 @@
+"""One file for each provider or engine, each exporting `PROVIDER`. Adding one is adding a file."""

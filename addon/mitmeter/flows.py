@@ -1,0 +1,139 @@
+"""mitmproxy's flows in our words: what the recorder takes from a live or a recorded one."""
+
+import hashlib
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from mitmproxy import exceptions, http
+from mitmproxy.io import FlowReader
+from msgspec import to_builtins
+
+from mitmeter.exchange import Client, Exchange, Headers, Outcome
+from mitmeter.recorder import Answer, Limits, Opening, Recorder
+from mitmeter.redact import Redacted
+from mitmeter.usage.registry import Match, find
+
+
+def text(raw: bytes) -> str:
+    """Decode a header's bytes: UTF-8 where they are, else Latin-1 (RFC 9110, section 5.5)."""
+    try:
+        return raw.decode("utf-8")
+    except UnicodeDecodeError:
+        return raw.decode("latin-1")
+
+
+def fields(headers: http.Headers | None) -> Headers:
+    """Return every header line in order."""
+    return tuple((text(name), text(value)) for name, value in headers.fields) if headers is not None else ()
+
+
+def match(flow: http.HTTPFlow) -> Match | None:
+    """Return who reads this flow, None where no dialect recognises it."""
+    request = flow.request
+    path = request.path.partition("?")[0]
+    return find(request.method, request.pretty_host, path)
+
+
+def signs_accept_encoding(request: http.Request) -> bool:
+    """Say whether an AWS signature covers Accept-Encoding, so that changing it would break the request."""
+    signed = f"{request.headers.get('authorization', '')}&{request.path.partition('?')[2]}".lower()
+    return "signedheaders=" in signed and "accept-encoding" in signed
+
+
+def opening(
+    flow: http.HTTPFlow,
+    zero: float,
+    accept_encoding: tuple[bytes, ...] | None = None,
+    uploaded: bytes | None = None,
+) -> Opening:
+    """Return the request as it stands now, with the client's own Accept-Encoding where it was filtered.
+
+    `zero` is its first byte on the steady clock; `uploaded` is the body where it was streamed and so is not on the flow.
+    """
+    request = flow.request
+    headers = fields(request.headers)
+    if accept_encoding is not None:
+        kept = [field for field in headers if field[0].lower() != "accept-encoding"]
+        place = next((at for at, (name, _) in enumerate(headers) if name.lower() == "accept-encoding"), len(kept))
+        headers = (*kept[:place], *(("Accept-Encoding", text(value)) for value in accept_encoding), *kept[place:])
+    peer = flow.client_conn.peername
+    return Opening(
+        flow_id=flow.id,
+        started=request.timestamp_start,
+        zero=zero,
+        method=request.method,
+        url=request.pretty_url,
+        http_version=request.http_version,
+        headers=headers,
+        body=uploaded if request.raw_content is None else request.raw_content,
+        client=Client(address=peer[0] if peer else None, agent=request.headers.get("user-agent")),
+    )
+
+
+def answer(flow: http.HTTPFlow) -> Answer | None:
+    """Return the head of the response, None where there is none."""
+    response = flow.response
+    if response is None:
+        return None
+    return Answer(status=response.status_code, reason=response.reason or None, headers=fields(response.headers))
+
+
+def cut_by(flow: http.HTTPFlow) -> Outcome:
+    """Return who ended a flow that ended in an error: the connection that is gone tells, not the message."""
+    return Outcome.UPSTREAM_ABORTED if flow.client_conn.connected else Outcome.CLIENT_ABORTED
+
+
+def notes(exchange: Exchange, ident: int) -> dict[str, Any]:
+    """Return the row in plain values, for the flow's metadata."""
+    row: dict[str, Any] = to_builtins(exchange)
+    row["anomalies"] = list(exchange.anomalies)
+    return {"id": ident, **row, "reported": None}
+
+
+class Unreadable(ValueError):
+    """The file holds neither mitmproxy flows nor a HAR log, or is damaged from some point on."""
+
+
+def recorded(path: Path) -> Iterator[http.HTTPFlow]:
+    """Yield the HTTP flows of a mitmproxy flow file or HAR log, each with an id that is the same at each reading.
+
+    Raises OSError, and Unreadable once what could be read has been yielded.
+    """
+    with path.open("rb") as file:
+        har = file.read(64).lstrip(b"\xef\xbb\xbf \r\n\t").startswith(b"{")
+        file.seek(0)
+        try:
+            for flow in FlowReader(file).stream():
+                if isinstance(flow, http.HTTPFlow):
+                    if har:
+                        flow.id = _stable_id(flow)
+                    yield flow
+        except exceptions.FlowReadException as error:
+            raise Unreadable(f"{path}: {error}") from error
+
+
+def _stable_id(flow: http.HTTPFlow) -> str:
+    request = flow.request
+    told = f"{request.timestamp_start} {request.method} {request.url}".encode("utf-8", "replace")
+    return str(uuid.UUID(hashlib.sha256(told + b"\0" + (request.raw_content or b"")).hexdigest()[:32]))
+
+
+def replayed(flow: http.HTTPFlow, reader: Match, limits: Limits, secret: bytes) -> tuple[Exchange, Redacted]:
+    """Meter a flow that was recorded before: its own timestamps are the clock, tokens within it have no times."""
+    request, response = flow.request, flow.response
+    recorder = Recorder(opening(flow, request.timestamp_start), reader, limits=limits, secret=secret)
+    head = answer(flow)
+    ended = request.timestamp_end or request.timestamp_start
+    if head is not None and response is not None and head.status:
+        recorder.answer(head, response.timestamp_start)
+        ended = response.timestamp_end or (flow.error.timestamp if flow.error else response.timestamp_start)
+        recorder.whole(response.raw_content or b"", ended)
+        if response.trailers:
+            recorder.trailers(fields(response.trailers))
+    cause = flow.error.msg if flow.error else None
+    outcome = Outcome.COMPLETE
+    if cause is not None:
+        outcome = Outcome.CLIENT_ABORTED if cause == "Client disconnected." else Outcome.UPSTREAM_ABORTED
+    return recorder.close(outcome, ended, cause)

@@ -1,0 +1,277 @@
+"""The mitmproxy addon: options, hooks, commands.
+
+Hooks do O(1) work on the event loop: they copy references, append to deques and hand over to the worker. What mitmproxy
+really does shapes them: an `error` may follow a complete stream whose client hung up first, `error` follows `done` when
+the proxy stops, a response that another addon made has its content before `responseheaders` and is never streamed, and
+flows that were loaded from a file run through the same hooks with `live` False.
+"""
+
+import asyncio
+import logging
+import signal
+import threading
+import time
+from pathlib import Path
+from weakref import WeakKeyDictionary
+
+from mitmproxy import command, contentviews, ctx, exceptions, flowfilter, hooks, http
+from mitmproxy.addonmanager import Loader
+from mitmproxy.utils import human
+
+from mitmeter import flows
+from mitmeter.exchange import Exchange, Outcome
+from mitmeter.recorder import Limits
+from mitmeter.store.sqlite import Store
+from mitmeter.summary import line, marker, remark, totals
+from mitmeter.tee import Kept, noting, tee
+from mitmeter.usage.registry import Match
+from mitmeter.view import NOTES, ExchangeView
+from mitmeter.wire import is_stream
+from mitmeter.wire.codings import filter_accept_encoding
+from mitmeter.worker import Ending, Live, Settings, Worker
+
+SMALL = 1 << 20
+DRAIN_SECONDS = 10.0
+PREFIX = "meter_"
+CAPTURES = ("all", "headers", "none")
+
+log = logging.getLogger("mitmeter")
+
+
+class Watched:
+    """What the addon knows of a flow that is metered, from `requestheaders` to its end."""
+
+    def __init__(self, match: Match | None, zero: float) -> None:
+        self.match = match
+        self.zero = zero
+        self.accepted: tuple[bytes, ...] | None = None
+        self.upload: Kept | None = None
+        self.live: Live | None = None
+        self.kept: Kept | None = None
+
+
+class Meter:
+    """Meters LLM traffic: one row and one redacted capture for each exchange."""
+
+    def __init__(self) -> None:
+        self._worker: Worker | None = None
+        self._filter: flowfilter.TFilter | None = None
+        self._settings: Settings | None = None
+        self._watched: WeakKeyDictionary[http.HTTPFlow, Watched] = WeakKeyDictionary()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._view = ExchangeView()
+
+    def load(self, loader: Loader) -> None:
+        """Declare the options and the content view."""
+        loader.add_option("meter_dir", str, "", "Where rows and captures are kept (default: meter in the confdir).")
+        loader.add_option("meter_filter", str, "", "Meter what this flow filter matches (default: known LLM APIs).")
+        loader.add_option("meter_capture", str, "all", "What captures hold.", CAPTURES)
+        loader.add_option("meter_body_limit", str, "16m", "Bytes of each body that a capture keeps (k, m, g allowed).")
+        loader.add_option("meter_archive_limit", str, "2g", "Bytes of captures to keep; the oldest segment goes first.")
+        loader.add_option("meter_archive_days", int, 0, "Days to keep captures (0: until the limit); rows stay.")
+        contentviews.add(self._view)
+
+    def configure(self, updated: set[str]) -> None:
+        """Check the options; raises OptionsError that says what is accepted."""
+        if not any(name.startswith(PREFIX) for name in updated):
+            return
+        self._filter = _parsed_filter(ctx.options.meter_filter)
+        settings = _settings()
+        if self._worker is not None and self._settings != settings:
+            self._start(settings)
+        self._settings = settings
+
+    def running(self) -> None:
+        """Start the worker, refuse options that nobody knows, and stop in order when the terminal closes."""
+        unknown = [name for name in getattr(ctx.options, "deferred", ()) if name.startswith(PREFIX)]
+        for name in unknown:
+            log.error("mitmeter: unknown option %s; known are %s", name, ", ".join(_known_options()))
+        self._loop = asyncio.get_running_loop()
+        if _may_handle_signals():
+            self._loop.add_signal_handler(signal.SIGHUP, ctx.master.shutdown)
+        if self._worker is None and self._settings is not None and not unknown:
+            self._start(self._settings)
+
+    def _start(self, settings: Settings) -> None:
+        if self._worker is not None:
+            self._worker.stop(DRAIN_SECONDS)
+        worker = Worker(settings, self._show)
+        try:
+            worker.start()
+        except OSError as error:
+            raise exceptions.OptionsError(f"meter_dir {settings.folder}: {error.strerror or error}") from error
+        self._worker = worker
+
+    def done(self) -> None:
+        """Finish what is open as cut, and wait for the worker within a deadline."""
+        worker, self._worker = self._worker, None
+        if worker is None:
+            return
+        for flow, watched in list(self._watched.items()):
+            if watched.live is not None:
+                _fill(flow, watched)
+                cause = "the proxy was stopped"
+                worker.end(watched.live, Ending(outcome=Outcome.CLIENT_ABORTED, at=time.perf_counter(), cause=cause))
+        self._watched.clear()
+        if not worker.stop(DRAIN_SECONDS):
+            log.warning("mitmeter: gave up after %.0f s with exchanges unwritten", DRAIN_SECONDS)
+
+    def requestheaders(self, flow: http.HTTPFlow) -> None:
+        """Decide whether the flow is metered, and ask only for codings that can be undone."""
+        if self._worker is None or not flow.live:
+            return
+        match = flows.match(flow)
+        if not (match if self._filter is None else self._filter(flow)):
+            return
+        since = max(0.0, time.time() - flow.request.timestamp_start)
+        watched = Watched(match, time.perf_counter() - since)
+        if not flows.signs_accept_encoding(flow.request):
+            watched.accepted = _narrow(flow.request)
+        if flow.request.stream:
+            before = flow.request.stream if callable(flow.request.stream) else None
+            watched.upload = Kept(self._worker.settings.limits.body)
+            flow.request.stream = noting(watched.upload, before)
+        self._watched[flow] = watched
+
+    def responseheaders(self, flow: http.HTTPFlow) -> None:
+        """Snapshot the request in its final form and put a tee on what is a stream."""
+        watched = self._watched.get(flow)
+        if watched is None or self._worker is None or flow.response is None:
+            return
+        live = self._begin(flow, watched)
+        if flow.response.raw_content is None and (flow.response.stream or _streams(flow)):
+            before = flow.response.stream if callable(flow.response.stream) else None
+            watched.kept = Kept(self._worker.settings.limits.body)
+            flow.response.stream = tee(live, watched.kept, before)
+            self._worker.watch(live)
+
+    def response(self, flow: http.HTTPFlow) -> None:
+        """Hand a finished exchange over."""
+        self._finish(flow, Outcome.COMPLETE, None)
+
+    def error(self, flow: http.HTTPFlow) -> None:
+        """Hand over an exchange that was cut, or that never got an answer."""
+        self._finish(flow, flows.cut_by(flow), flow.error.msg if flow.error else None)
+
+    def _begin(self, flow: http.HTTPFlow, watched: Watched) -> Live:
+        opening = flows.opening(flow, watched.zero, watched.accepted, watched.upload and watched.upload.content())
+        live = Live(opening, watched.match, flow)
+        live.answer, live.answered_at = flows.answer(flow), time.perf_counter()
+        watched.live = live
+        return live
+
+    def _finish(self, flow: http.HTTPFlow, outcome: Outcome, cause: str | None) -> None:
+        watched = self._watched.pop(flow, None)
+        if watched is None or self._worker is None:
+            return
+        at = time.perf_counter()
+        live = watched.live or self._begin(flow, watched)
+        body, trailers = None, None
+        if flow.response is not None:
+            body = flow.response.raw_content if watched.kept is None else None
+            trailers = flows.fields(flow.response.trailers) or None
+            _fill(flow, watched)
+        self._worker.end(live, Ending(outcome=outcome, at=at, cause=cause, body=body, trailers=trailers))
+
+    def _show(self, flow: http.HTTPFlow, exchange: Exchange, ident: int) -> None:
+        if self._loop is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._annotate, flow, exchange, ident)
+
+    def _annotate(self, flow: http.HTTPFlow, exchange: Exchange, ident: int) -> None:
+        """Put the numbers where mitmweb and the console show them; a user's own comment and marker stay."""
+        if not flow.comment:
+            flow.comment = remark(exchange)
+        if not flow.marked:
+            flow.marked = marker(exchange)
+        flow.metadata[NOTES] = flows.notes(exchange, ident)
+        log.info("%s", line(exchange, ident))
+        ctx.master.addons.trigger(hooks.UpdateHook([flow]))
+
+    @command.command("meter.flush")
+    def flush(self) -> str:
+        """Write what has ended to disk and say whether it is there."""
+        if self._worker is None:
+            return "not metering"
+        return "flushed" if self._worker.flush(DRAIN_SECONDS) else "still writing"
+
+    @command.command("meter.stats")
+    def stats(self) -> str:
+        """Return the totals by model of everything metered in meter_dir."""
+        self.flush()
+        if self._settings is None:
+            return "not metering"
+        store = Store(self._settings.folder / "meter.db", readonly=True)
+        try:
+            text = totals(store.stats("model"))
+        finally:
+            store.close()
+        log.info("%s", text)
+        return text
+
+
+def _may_handle_signals() -> bool:
+    """Say whether mitmproxy owns this process: not where it runs inside another program's thread."""
+    return threading.current_thread() is threading.main_thread()
+
+
+def _known_options() -> list[str]:
+    return sorted(name for name in ctx.options if name.startswith(PREFIX))
+
+
+def _parsed_filter(expression: str) -> flowfilter.TFilter | None:
+    if not expression:
+        return None
+    try:
+        return flowfilter.parse(expression)
+    except ValueError as error:
+        raise exceptions.OptionsError(f"meter_filter: {error}; a mitmproxy flow filter is accepted") from error
+
+
+def _size(name: str) -> int:
+    text = getattr(ctx.options, name)
+    try:
+        size = human.parse_size(text)
+    except ValueError:
+        size = None
+    if size is None or size <= 0:
+        raise exceptions.OptionsError(f"{name}: {text!r} is not a size; accepted are bytes, or a number with k, m or g")
+    return size
+
+
+def _settings() -> Settings:
+    folder = Path(ctx.options.meter_dir or Path(ctx.options.confdir) / "meter").expanduser()
+    if ctx.options.meter_archive_days < 0:
+        raise exceptions.OptionsError("meter_archive_days: a number of days is accepted, 0 for no limit by age")
+    return Settings(
+        folder=folder,
+        capture=ctx.options.meter_capture,
+        limits=Limits(body=_size("meter_body_limit")),
+        archive_bytes=_size("meter_archive_limit"),
+        archive_days=ctx.options.meter_archive_days or None,
+    )
+
+
+def _narrow(request: http.Request) -> tuple[bytes, ...] | None:
+    """Filter Accept-Encoding; return the client's own lines where that changed them."""
+    lines = request.headers.get_all("accept-encoding")
+    wanted = filter_accept_encoding(lines)
+    if wanted is None or lines == [wanted]:
+        return None
+    own = tuple(value for name, value in request.headers.fields if name.lower() == b"accept-encoding")
+    request.headers["accept-encoding"] = wanted
+    return own
+
+
+def _streams(flow: http.HTTPFlow) -> bool:
+    """Say whether a response is teed: a streaming framing, an unknown length, or more than a small document."""
+    response = flow.response
+    if response is None or flow.request.method == "HEAD" or response.status_code in (101, 204, 304):
+        return False
+    length = response.headers.get("content-length", "")
+    return is_stream(response.headers.get("content-type", "")) or not length.isdecimal() or int(length) > SMALL
+
+
+def _fill(flow: http.HTTPFlow, watched: Watched) -> None:
+    """Give a streamed flow its body, which mitmweb, `-w` and content views then have."""
+    if watched.kept is not None and flow.response is not None and flow.response.raw_content is None:
+        flow.response.raw_content = watched.kept.content()

@@ -1,0 +1,414 @@
+"""One exchange from first byte to last: feed(chunk, at), close(outcome, at) -> (Exchange, Redacted).
+
+Pure: times are arguments, in seconds on any steady clock whose zero is the exchange's own `Opening.zero`. Body bytes are
+decompressed, framed and read as they come; each message's offset in the decoded body tells at which chunk's time it had
+arrived, so that chunks may be fed in batches without blurring the clock. The capture keeps at most `Limits.body` bytes
+of each body; what passes beyond that is still metered.
+"""
+
+from bisect import bisect_left
+from collections.abc import Iterable
+from urllib.parse import urlsplit
+
+from msgspec import Struct
+
+from mitmeter.exchange import Capture, Client, Exchange, Headers, Message, Outcome, Sizes, Timing, Usage
+from mitmeter.redact import Redacted, redact
+from mitmeter.redact.secrets import credential
+from mitmeter.usage.dialect import Dialect, Keep
+from mitmeter.usage.asked import read_request
+from mitmeter.usage.documents import NotADocument, tolerant
+from mitmeter.usage.errors import read_error, shorten, status_text
+from mitmeter.usage.reading import Reading
+from mitmeter.usage.registry import Match
+from mitmeter.wire import MessageDecoder
+from mitmeter.wire.codings import Codings
+
+UNKNOWN = Match("", Dialect(api="", operation="", paths=()))
+ERROR_BODY = 1 << 20
+MOMENTS = 20_000
+MEDIA = ("audio/", "image/", "video/", "application/octet-stream")
+
+
+class Limits(Struct, frozen=True, kw_only=True):
+    """Bytes: what a capture keeps of each body, what decompression may yield, what one message may hold."""
+
+    body: int = 16 << 20
+    decoded: int = 256 << 20
+    message: int = 64 << 20
+    ratio: int = 2000
+
+
+class Opening(Struct, frozen=True, kw_only=True):
+    """The request as it was sent. `zero` is its first byte on the steady clock, `started` the same on the wall clock."""
+
+    flow_id: str
+    started: float
+    zero: float
+    method: str
+    url: str
+    http_version: str = "HTTP/1.1"
+    headers: Headers = ()
+    body: bytes | None = None
+    client: Client = Client()
+
+
+def field_values(headers: Headers, name: str) -> list[str]:
+    """Return every value of a header, by lower-case name."""
+    return [value for field, value in headers if field.lower() == name]
+
+
+class Answer(Struct, frozen=True, kw_only=True):
+    """The response's head."""
+
+    status: int
+    reason: str | None = None
+    headers: Headers = ()
+
+
+class Body:
+    """The start of a decoded body, up to a limit, and how much of it was left out."""
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self.size = 0
+        self._chunks: list[bytes] = []
+
+    def feed(self, chunk: bytes) -> None:
+        """Take the next bytes."""
+        room = self.limit - self.size
+        if room > 0:
+            self._chunks.append(chunk if len(chunk) <= room else chunk[:room])
+        self.size += len(chunk)
+
+    @property
+    def cut(self) -> int:
+        """Bytes that were left out."""
+        return max(0, self.size - self.limit)
+
+    def content(self) -> bytes:
+        """Return what was kept."""
+        return self._chunks[0] if len(self._chunks) == 1 else b"".join(self._chunks)
+
+
+class Recorder:
+    """Records one exchange. Call `answer` once the head is there, `feed` for each chunk, `close` once.
+
+    `secret` keys the credential's hash; None leaves the credential out.
+    """
+
+    def __init__(
+        self, opening: Opening, match: Match | None, *, limits: Limits | None = None, secret: bytes | None = None
+    ) -> None:
+        self.opening = opening
+        self.match = match or UNKNOWN
+        self.limits = limits or Limits()
+        self.anomalies: list[str] = []
+        self._dialect = self.match.dialect
+        self._secret = secret
+        self._request_body, self._request_coding = self._decoded_request()
+        self._answer: Answer | None = None
+        self._answered_at: float | None = None
+        self._codings: Codings | None = None
+        self._messages: MessageDecoder | None = None
+        self._reading: Reading | None = None
+        self._body = Body(self.limits.body)
+        self._trailers: Headers | None = None
+        self._received = 0
+        self._ends: list[int] = []
+        self._times: list[float] = []
+        self._legible = True
+        self._buffered = False
+        self._first_at: float | None = None
+        self._first_byte_at: float | None = None
+        self._last_at: float | None = None
+
+    def _decoded_request(self) -> tuple[bytes | None, str | None]:
+        body = self.opening.body
+        named = field_values(self.opening.headers, "content-encoding")
+        if not body or not named:
+            return body, None
+        codings = Codings(named, output_limit=self.limits.decoded, ratio_limit=self.limits.ratio)
+        decoded = codings.feed(body) + codings.close()
+        self._flag(*(f"request_{anomaly}" for anomaly in codings.anomalies))
+        return decoded, codings.undecoded
+
+    def answer(self, answer: Answer, at: float) -> None:
+        """Take the response's head, which had arrived at `at`."""
+        self._answer, self._answered_at = answer, at
+        self._codings = Codings(
+            field_values(answer.headers, "content-encoding"), output_limit=self.limits.decoded, ratio_limit=self.limits.ratio
+        )
+        content_type = next(iter(field_values(answer.headers, "content-type")), "")
+        self._legible = not content_type.lower().startswith(MEDIA)
+        self._messages = MessageDecoder(content_type, limit=self.limits.message)
+
+    def feed(self, chunk: bytes, at: float) -> None:
+        """Take a chunk of the response's body as received, which had arrived at `at`."""
+        self.feed_all(((chunk, at),))
+
+    def feed_all(self, chunks: Iterable[tuple[bytes, float]]) -> None:
+        """Take several chunks at once."""
+        if self._codings is None:
+            return
+        fresh: list[bytes] = []
+        for chunk, at in chunks:
+            if not chunk:
+                continue
+            if self._first_byte_at is None:
+                self._first_byte_at = at
+            self._last_at = at
+            self._received += len(chunk)
+            decoded = self._codings.feed(chunk)
+            if decoded:
+                self._body.feed(decoded)
+                fresh.append(decoded)
+                self._ends.append(self._body.size)
+                self._times.append(at)
+        if fresh:
+            self._read(fresh[0] if len(fresh) == 1 else b"".join(fresh))
+
+    def whole(self, body: bytes, at: float) -> None:
+        """Take a body that had been buffered until `at`: when anything in it came is not known."""
+        self.feed(body, at)
+        self._first_byte_at = None
+        self._buffered = True
+
+    def trailers(self, trailers: Headers) -> None:
+        """Take the trailers that followed the body."""
+        self._trailers = trailers
+
+    def _read(self, decoded: bytes) -> None:
+        assert self._messages is not None
+        if self._legible and (messages := self._messages.feed(decoded)):
+            self._take(messages)
+        if len(self._ends) > MOMENTS:
+            del self._ends[: -MOMENTS // 2], self._times[: -MOMENTS // 2]
+
+    def _take(self, messages: list[Message]) -> None:
+        assert self._messages is not None
+        reading = self._reading
+        if reading is None:
+            reading = self._reading = Reading(self._dialect, streaming=self._messages.streaming)
+        for message in messages:
+            reading.feed(message)
+        if self._first_at is None:
+            self._first_at = self._at(reading.first_end)
+
+    def _at(self, end: int | None) -> float | None:
+        """Return when the decoded body had reached an offset."""
+        if end is None or not self._ends:
+            return None
+        return self._times[min(bisect_left(self._ends, end), len(self._times) - 1)]
+
+    def _ms(self, at: float | None) -> float | None:
+        return None if at is None else round(max(0.0, at - self.opening.zero) * 1000, 3)
+
+    def close(self, outcome: Outcome, at: float, cause: str | None = None) -> tuple[Exchange, Redacted]:
+        """End the exchange at `at` and return its row and its capture.
+
+        `outcome` is how the transport ended and `cause` what it says of it; an error status, an error inside the body
+        or a stream that had reached its own end before the reader left overrule it.
+        """
+        self._finish()
+        reading = self._reading
+        outcome = self._outcome(outcome, reading)
+        if not self._expects_json(outcome) and "not_json" in self.anomalies:
+            self.anomalies.remove("not_json")
+        usage, timing = self._measure(reading, outcome, at)
+        error, error_type = self._error(reading, outcome)
+        if error is None and outcome is not Outcome.COMPLETE:
+            error = shorten(cause)
+        exchange = self._exchange(reading, outcome, usage, timing, error, error_type)
+        return exchange, redact(self._capture(outcome, at))
+
+    def _finish(self) -> None:
+        if self._codings is None or self._messages is None:
+            return
+        rest = self._codings.close()
+        if rest:
+            self._body.feed(rest)
+            self._read(rest)
+            if self._last_at is not None:
+                self._ends.append(self._body.size)
+                self._times.append(self._last_at)
+        messages = self._messages.close()
+        if messages:
+            self._take(messages)
+        if self._reading is not None:
+            self._reading.close()
+            self._flag(*self._reading.anomalies)
+        self._flag(*self._codings.anomalies, *self._messages.anomalies)
+
+    def _flag(self, *anomalies: str) -> None:
+        self.anomalies += [anomaly for anomaly in anomalies if anomaly not in self.anomalies]
+
+    def _expects_json(self, outcome: Outcome) -> bool:
+        if self._answer is None or outcome is not Outcome.COMPLETE:
+            return False
+        kind = next(iter(field_values(self._answer.headers, "content-type")), "json").lower()
+        return "json" in kind or "event-stream" in kind
+
+    def _outcome(self, outcome: Outcome, reading: Reading | None) -> Outcome:
+        if self._answer is None:
+            return outcome if outcome is Outcome.CLIENT_ABORTED else Outcome.UNREACHABLE
+        if self._answer.status >= 400 or (reading is not None and reading.failed):
+            return Outcome.ERROR
+        if outcome in (Outcome.CLIENT_ABORTED, Outcome.UPSTREAM_ABORTED) and reading is not None and reading.ended:
+            return Outcome.COMPLETE
+        return outcome
+
+    def _measure(self, reading: Reading | None, outcome: Outcome, at: float) -> tuple[Usage, Timing]:
+        last_at = self._last_at if self._last_at is not None and outcome is Outcome.COMPLETE else at
+        timing = Timing(
+            duration_ms=self._ms(max(last_at, self._answered_at or last_at)),
+            headers_ms=self._ms(self._answered_at),
+            first_byte_ms=self._ms(self._first_byte_at),
+        )
+        if reading is None or self._answer is None:
+            return Usage(), timing
+        headers = {name.lower(): value for name, value in self._answer.headers}
+        usage, prompt, output = reading.usage(headers)
+        self._flag(*(anomaly for anomaly in reading.anomalies if anomaly != "not_json"))
+        first, last = (None, None) if self._buffered else (self._first_at, self._at(reading.last_end))
+        source = "server" if prompt is not None or output is not None else None
+        if output is None and (measured := _decode_rate(usage, reading, first, last)) is not None:
+            output, source = measured, source or "wire"
+        return usage, Timing(
+            duration_ms=timing.duration_ms,
+            headers_ms=timing.headers_ms,
+            first_byte_ms=timing.first_byte_ms,
+            first_token_ms=self._ms(first),
+            prompt_per_second=prompt,
+            tokens_per_second=output,
+            rate_source=source,
+        )
+
+    def _error(self, reading: Reading | None, outcome: Outcome) -> tuple[str | None, str | None]:
+        if reading is not None and reading.failed and reading.error:
+            return shorten(reading.error), reading.error_type
+        if self._answer is None or self._answer.status < 400:
+            return (None, reading.error_type) if reading is not None and outcome is Outcome.ERROR else (None, None)
+        kind, message = None, None
+        try:
+            kind, message = read_error(tolerant(self._body.content()[:ERROR_BODY].strip()))
+        except NotADocument:
+            pass
+        return message or status_text(self._answer.status), kind
+
+    def _engine(self, reading: Reading | None) -> str | None:
+        """Return the engine that the response shows, else whoever claims the host or the path."""
+        if self._answer is not None:
+            for sign, name in self.match.signs:
+                if sign.header and any(
+                    sign.contains in value.lower() for value in field_values(self._answer.headers, sign.header)
+                ):
+                    return name
+        for clock, name in self.match.clocks:
+            if reading is not None and reading.timed_by(clock):
+                return name
+        return self.match.provider or None
+
+    def _exchange(
+        self,
+        reading: Reading | None,
+        outcome: Outcome,
+        usage: Usage,
+        timing: Timing,
+        error: str | None,
+        error_type: str | None,
+    ) -> Exchange:
+        opening, answer = self.opening, self._answer
+        address = urlsplit(opening.url)
+        kind = next(iter(field_values(opening.headers, "content-type")), "")
+        asked, wants_stream = read_request(self._dialect, kind, self._request_body or b"")
+        asked = asked or self.match.path_model(address.path)
+        streams = self._messages.streaming if self._messages is not None and self._received else wants_stream
+        return Exchange(
+            flow_id=opening.flow_id,
+            started=opening.started,
+            method=opening.method,
+            host=address.hostname or "",
+            path=address.path,
+            provider=self._engine(reading),
+            api=self._dialect.api or None,
+            operation=self._dialect.operation or None,
+            model=(reading.model if reading is not None else None) or asked,
+            request_model=asked,
+            stream=streams,
+            status=answer.status if answer else None,
+            content_type=next(iter(field_values(answer.headers, "content-type")), None) if answer else None,
+            outcome=outcome,
+            error=error,
+            error_type=error_type,
+            finish=reading.finish if reading else None,
+            service_tier=reading.service_tier if reading else None,
+            response_id=reading.response_id if reading else None,
+            usage=usage,
+            timing=timing,
+            sizes=Sizes(
+                request_bytes=len(opening.body or b""),
+                response_bytes=self._received,
+                decoded_bytes=self._body.size,
+            ),
+            credential=credential(opening.headers, address.query, self._secret) if self._secret else None,
+            client=opening.client,
+            anomalies=tuple(self.anomalies),
+            reported=reading.reported() if reading else None,
+        )
+
+    def _capture(self, outcome: Outcome, at: float) -> Capture:
+        opening, answer, keep = self.opening, self._answer, self._dialect.keep
+        if outcome is Outcome.ERROR:
+            keep = Keep(request_body=keep.request_body)
+        body = self._request_body if keep.request_body else None
+        return Capture(
+            flow_id=opening.flow_id,
+            started=opening.started,
+            method=opening.method,
+            url=opening.url,
+            path=urlsplit(opening.url).path,
+            http_version=opening.http_version,
+            outcome=outcome,
+            request_headers=opening.headers if keep.request_headers else None,
+            request_body=None if body is None else body[: self.limits.body],
+            request_cut=max(0, len(body or b"") - self.limits.body),
+            status=answer.status if answer else None,
+            reason=answer.reason if answer else None,
+            response_headers=answer.headers if answer and keep.response_headers else None,
+            response_body=self._body.content() if answer and keep.response_body else None,
+            response_cut=self._body.cut if answer and keep.response_body else 0,
+            response_trailers=self._trailers,
+            coding=self._codings.undecoded if self._codings else None,
+            ended=opening.started + max(0.0, at - opening.zero),
+        )
+
+
+def _decode_rate(usage: Usage, reading: Reading, first: float | None, last: float | None) -> float | None:
+    """Tokens per second from the first to the last generated token, without those that never came over the wire."""
+    if first is None or last is None or last <= first or usage.output_tokens is None:
+        return None
+    hidden = 0 if reading.thought else usage.reasoning_tokens or 0
+    seen = usage.output_tokens - hidden - 1
+    return round(seen / (last - first), 3) if seen > 0 else None
+
+
+def bare(opening: Opening, answer: Answer | None, match: Match | None, outcome: Outcome, at: float) -> Exchange:
+    """Return the row of an exchange that could not be read: its head, its outcome, and that metering failed."""
+    address = urlsplit(opening.url)
+    reader = match or UNKNOWN
+    return Exchange(
+        flow_id=opening.flow_id,
+        started=opening.started,
+        method=opening.method,
+        host=address.hostname or "",
+        path=address.path,
+        provider=reader.provider or None,
+        api=reader.dialect.api or None,
+        operation=reader.dialect.operation or None,
+        status=answer.status if answer else None,
+        outcome=Outcome.ERROR if answer is not None and answer.status >= 400 else outcome,
+        timing=Timing(duration_ms=round(max(0.0, at - opening.zero) * 1000, 3)),
+        client=opening.client,
+        anomalies=("metering_failed",),
+    )

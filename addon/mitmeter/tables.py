@@ -1,0 +1,156 @@
+"""What the command line prints for people, as rich renderables."""
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+
+from rich import box
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from mitmeter.archive.record import Record
+from mitmeter.exchange import Exchange, Headers, Outcome
+from mitmeter.store.rows import Row, Stat
+from mitmeter.summary import line, printable
+
+SHOWN = 20_000
+STYLES = {
+    Outcome.COMPLETE: "green",
+    Outcome.CLIENT_ABORTED: "yellow",
+    Outcome.UPSTREAM_ABORTED: "yellow",
+    Outcome.ERROR: "red",
+    Outcome.UNREACHABLE: "red",
+}
+
+
+def _count(number: int | None) -> str:
+    return "" if number is None else f"{number:,}"
+
+
+def _rounded(number: float | None, digits: int = 0) -> str:
+    return "" if number is None else f"{number:,.{digits}f}"
+
+
+def _when(started: float) -> str:
+    return datetime.fromtimestamp(started).astimezone().strftime("%m-%d %H:%M:%S")
+
+
+def _table(*columns: str, title: str | None = None) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, title=title, title_justify="left", pad_edge=False, padding=(0, 1, 0, 0))
+    for column in columns:
+        name = column.removesuffix(">")
+        table.add_column(name, justify="right" if name != column else "left", no_wrap=True, overflow="ellipsis")
+    return table
+
+
+def _outcome(exchange: Exchange) -> Text:
+    status = "" if exchange.status is None else f"{exchange.status} "
+    error = printable(exchange.error, 60)
+    named = exchange.outcome.value.replace("_", " ")
+    return Text(f"{status}{named}{': ' if error else ''}{error}", STYLES[exchange.outcome])
+
+
+def exchanges(rows: Iterable[Row]) -> RenderableType:
+    """Return the table of `ls`, oldest first."""
+    table = _table("id>", "time", "model", "api", "in>", "cached>", "out>", "first ms>", "ms>", "t/s>", "outcome")
+    for row in rows:
+        exchange, usage, timing = row.exchange, row.exchange.usage, row.exchange.timing
+        table.add_row(
+            str(row.id),
+            _when(exchange.started),
+            printable(exchange.model, 36),
+            " ".join(filter(None, (exchange.provider, exchange.api))),
+            _count(usage.input_tokens),
+            _count(usage.cache_read_tokens),
+            _count(usage.output_tokens),
+            _rounded(timing.first_token_ms),
+            _rounded(timing.duration_ms),
+            _rounded(timing.tokens_per_second, 1),
+            _outcome(exchange),
+        )
+    return table if table.row_count else Text("nothing has been metered yet", "dim")
+
+
+def sums(stats: Iterable[Stat], group: str) -> Table:
+    """Return the table of `stats`."""
+    columns = ("requests>", "failed>", "cut>", "in>", "cached>", "written>", "out>", "reasoning>", "first ms>", "ms>")
+    table = _table(group, *columns)
+    for stat in stats:
+        table.add_row(
+            printable(stat.name) or "?",
+            *(_count(number) for number in (stat.requests, stat.errors, stat.aborted, stat.input_tokens)),
+            *(_count(number) for number in (stat.cache_read_tokens, stat.cache_write_tokens)),
+            *(_count(number) for number in (stat.output_tokens, stat.reasoning_tokens)),
+            _rounded(stat.first_token_ms),
+            _rounded(stat.duration_ms),
+        )
+    return table
+
+
+def tail_line(row: Row) -> str:
+    """Return one line of `tail`."""
+    return f"{_when(row.exchange.started)} {line(row.exchange, row.id).removeprefix('meter ')}"
+
+
+def exchange(row: Row, record: Record | None) -> Iterator[RenderableType]:
+    """Yield what `show` prints: the numbers, then the capture."""
+    facts = Table(box=None, show_header=False, pad_edge=False)
+    for name, value in _facts(row):
+        if value:
+            facts.add_row(Text(name, "dim"), value if isinstance(value, Text) else Text(value))
+    yield facts
+    if record is None:
+        yield Text("\nno capture is kept", "dim")
+        return
+    capture = record.capture
+    yield from _message("request", f"{capture.method} {capture.url}", capture.request_headers, capture.request_body)
+    head = f"{capture.status} {capture.reason or ''}"
+    yield from _message("response", head, capture.response_headers, capture.response_body)
+
+
+def _facts(row: Row) -> Iterator[tuple[str, str | Text]]:
+    exchange, usage, timing = row.exchange, row.exchange.usage, row.exchange.timing
+    yield "id", f"{row.id}  {_when(exchange.started)}  flow {exchange.flow_id}"
+    yield "request", f"{exchange.method} {exchange.host}{printable(exchange.path)}"
+    yield "api", " ".join(filter(None, (exchange.provider, exchange.api, exchange.service_tier)))
+    asked = f" (asked for {exchange.request_model})" if exchange.request_model not in (None, exchange.model) else ""
+    yield "model", printable(f"{exchange.model or ''}{asked}")
+    yield "outcome", _outcome(exchange)
+    yield "finish", printable(exchange.finish)
+    named = {
+        "input": usage.input_tokens,
+        "cached": usage.cache_read_tokens,
+        "written to cache": usage.cache_write_tokens,
+        "output": usage.output_tokens,
+        "reasoning": usage.reasoning_tokens,
+        "drafted": usage.draft_tokens,
+        "accepted": usage.draft_accepted_tokens,
+    }
+    yield "tokens", ", ".join(f"{number:,} {name}" for name, number in named.items() if number is not None)
+    times = {
+        "headers": timing.headers_ms,
+        "first byte": timing.first_byte_ms,
+        "first token": timing.first_token_ms,
+        "all": timing.duration_ms,
+    }
+    yield "ms", ", ".join(f"{_rounded(at, 1)} {name}" for name, at in times.items() if at is not None)
+    rates = {"prompt": timing.prompt_per_second, "generation": timing.tokens_per_second}
+    told = ", ".join(f"{_rounded(rate, 1)} {name}" for name, rate in rates.items() if rate is not None)
+    yield "tokens/s", f"{told} (measured on the wire)" if told and timing.rate_source == "wire" else told
+    sizes = exchange.sizes
+    yield "bytes", f"{sizes.request_bytes:,} sent, {sizes.response_bytes:,} received, {sizes.decoded_bytes:,} decoded"
+    yield "odd", Text(", ".join(exchange.anomalies), "yellow")
+
+
+def _message(name: str, head: str, headers: Headers | None, body: bytes | None) -> Iterator[RenderableType]:
+    lines = [Text(f"\n{name}  {printable(head, 2000)}", "bold")]
+    lines += [Text.assemble((f"{printable(field)}: ", "dim"), printable(value, 2000)) for field, value in headers or ()]
+    yield Group(*lines)
+    if body is not None:
+        yield Text("\n" + _body(body))
+
+
+def _body(body: bytes) -> str:
+    text = body[:SHOWN].decode("utf-8", "replace")
+    shown = "".join(sign if sign.isprintable() or sign in "\n\t" else "\N{REPLACEMENT CHARACTER}" for sign in text)
+    return shown + (f"\n… {len(body) - SHOWN:,} more bytes; use --json for all of them" if len(body) > SHOWN else "")

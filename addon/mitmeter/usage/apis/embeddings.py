@@ -1,0 +1,21 @@
+"""Embeddings, and what has the same form: moderations and rerankings.
+
+https://platform.openai.com/docs/api-reference/embeddings/create
+https://platform.openai.com/docs/api-reference/moderations/object
+https://docs.jina.ai (rerank)
+"""
+
+from mitmeter.usage.apis.chat import COUNTS
+from mitmeter.usage.dialect import Dialect
+
+EMBEDDINGS = Dialect(
+    api="embeddings",
+    operation="embeddings",
+    paths=(r"(^|/)(v\d+[a-z]*|v|openai|inference|models|deployments/[^/]+)/embeddings", r"^/embeddings"),
+    usage=("usage",),
+    counts=COUNTS,
+)
+
+MODERATIONS = EMBEDDINGS.but(api="moderations", operation="moderation", paths=(r"/v\d+/moderations",))
+
+RERANK = EMBEDDINGS.but(api="rerank", operation="rerank", paths=(r"(^|/)(v\d+|v)/rerank(ing)?", r"^/rerank(ing)?"))

@@ -1,0 +1,56 @@
+"""Audio and images: tokens where the model counts them; bodies that are sound or pictures are not kept.
+
+https://platform.openai.com/docs/api-reference/audio
+https://platform.openai.com/docs/api-reference/images
+"""
+
+from mitmeter.usage.apis.chat import COUNTS
+from mitmeter.usage.dialect import Dialect, Keep, Part
+
+_NO_REPLY = Keep(response_body=False)
+_NO_UPLOAD = Keep(request_body=False)
+
+SPEECH = Dialect(
+    api="speech",
+    operation="speech",
+    paths=(r"/v?\d*/audio/speech", r"^/audio/speech"),
+    usage=("usage",),
+    counts=COUNTS,
+    parts=(Part("media", "audio", ("speech.audio.delta",)),),
+    ends=("speech.audio.done",),
+    keep=_NO_REPLY,
+)
+
+VOICES = SPEECH.but(api="voices", operation="list", paths=(r"/v1/audio/voices",), keep=_NO_UPLOAD, consumes=False)
+
+TRANSCRIPTIONS = Dialect(
+    api="transcriptions",
+    operation="transcription",
+    paths=(r"/audio/transcriptions",),
+    usage=("usage",),
+    counts=COUNTS,
+    parts=(Part("text", "delta", ("transcript.text.delta",)),),
+    reply=(Part("text", "text"),),
+    ends=("transcript.text.done",),
+    keep=_NO_UPLOAD,
+)
+
+TRANSLATIONS = TRANSCRIPTIONS.but(api="translations", operation="translation", paths=(r"/audio/translations",))
+
+IMAGES = Dialect(
+    api="images",
+    operation="generate_content",
+    paths=(r"/images/generations",),
+    usage=("usage",),
+    counts=COUNTS,
+    parts=(Part("media", "b64_json", ("image_generation.partial_image", "image_generation.completed")),),
+    ends=("image_generation.completed",),
+    keep=_NO_REPLY,
+)
+
+IMAGE_EDITS = IMAGES.but(
+    paths=(r"/images/(edits|variations)",),
+    parts=(Part("media", "b64_json", ("image_edit.partial_image", "image_edit.completed")),),
+    ends=("image_edit.completed",),
+    keep=Keep(request_body=False, response_body=False),
+)

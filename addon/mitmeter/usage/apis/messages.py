@@ -1,0 +1,53 @@
+"""The Messages API: cached tokens come on top of `input_tokens`, stream events overlay each other.
+
+https://docs.anthropic.com/en/api/messages
+https://docs.anthropic.com/en/docs/build-with-claude/streaming
+"""
+
+from mitmeter.usage.dialect import Counts, Dialect, Part
+
+_BLOCK = ("index",)
+
+COUNTS = Counts(
+    input_tokens=("input_tokens",),
+    output_tokens=("output_tokens",),
+    cache_read_tokens=("cache_read_input_tokens",),
+    cache_write_tokens=("cache_creation_input_tokens",),
+    reasoning_tokens=("output_tokens_details.thinking_tokens",),
+    cache_beside_input=True,
+    billed_apart="iterations",
+    billed_apart_types=("compaction",),
+)
+
+MESSAGES = Dialect(
+    api="messages",
+    operation="chat",
+    paths=(r"(^|/)(v\d+|v)/messages",),
+    usage=("usage", "message.usage"),
+    counts=COUNTS,
+    model=("model", "message.model"),
+    finish=("stop_reason", "delta.stop_reason", "message.stop_reason"),
+    service_tier=("usage.service_tier", "message.usage.service_tier"),
+    response_id=("message.id", "id"),
+    parts=(
+        Part("thinking", "delta.thinking", ("content_block_delta",), _BLOCK),
+        Part("text", "content_block.text", ("content_block_start",), _BLOCK),
+        Part("text", "delta.text", ("content_block_delta",), _BLOCK),
+        Part("tool", "content_block.name", ("content_block_start",), _BLOCK),
+        Part("arguments", "delta.partial_json", ("content_block_delta",), _BLOCK),
+    ),
+    reply=(
+        Part("thinking", "content[].thinking"),
+        Part("text", "content[].text"),
+        Part("tool", "content[].name"),
+        Part("arguments", "content[].input"),
+    ),
+    ends=("message_stop",),
+)
+
+COUNT_TOKENS = MESSAGES.but(
+    api="count_tokens",
+    operation="count_tokens",
+    paths=(r"(^|/)(v\d+|v)/messages/count_tokens",),
+    consumes=False,
+)

@@ -1,0 +1,71 @@
+"""The Responses API: typed events in a stream, `usage` in the response object of the last one.
+
+https://platform.openai.com/docs/api-reference/responses/object
+https://platform.openai.com/docs/api-reference/responses-streaming
+"""
+
+from mitmeter.usage.apis.chat import COUNTS
+from mitmeter.usage.dialect import Dialect, Part
+
+_BLOCK = ("output_index",)
+
+DELTAS = (
+    Part("text", "delta", ("response.output_text.delta", "response.refusal.delta"), _BLOCK),
+    Part(
+        "thinking",
+        "delta",
+        ("response.reasoning_text.delta", "response.reasoning_summary_text.delta", "response.reasoning.delta"),
+        _BLOCK,
+    ),
+    Part("tool", "item.name", ("response.output_item.added",), _BLOCK),
+    Part(
+        "arguments",
+        "delta",
+        (
+            "response.function_call_arguments.delta",
+            "response.custom_tool_call_input.delta",
+            "response.mcp_call_arguments.delta",
+            "response.code_interpreter_call_code.delta",
+        ),
+        _BLOCK,
+    ),
+    Part("media", "delta", ("response.audio.delta", "response.output_audio.delta"), _BLOCK),
+    Part("text", "delta", ("response.audio.transcript.delta", "response.output_audio_transcript.delta"), _BLOCK),
+    Part("media", "partial_image_b64", ("response.image_generation_call.partial_image",), _BLOCK),
+)
+
+REPLY = (
+    Part("thinking", "output[].summary[].text"),
+    Part("text", "output[].content[].text"),
+    Part("text", "output[].content[].refusal"),
+    Part("tool", "output[].name"),
+    Part("arguments", "output[].arguments"),
+    Part("arguments", "output[].input"),
+)
+
+RESPONSES = Dialect(
+    api="responses",
+    operation="chat",
+    paths=(r"(^|/)(v\d+[a-z]*|v|openai|codex|inference)/responses", r"^/responses"),
+    usage=("usage", "response.usage"),
+    counts=COUNTS,
+    model=("model", "response.model"),
+    finish=(
+        "incomplete_details.reason",
+        "response.incomplete_details.reason",
+        "response.status",
+        "status",
+    ),
+    service_tier=("service_tier", "response.service_tier"),
+    response_id=("response.id", "id"),
+    errors=("error", "response.error"),
+    parts=DELTAS,
+    reply=REPLY,
+    ends=("response.completed", "response.incomplete", "response.failed"),
+)
+
+COMPACT = RESPONSES.but(api="responses.compact", paths=(r"/responses/compact",))
+
+COUNT = RESPONSES.but(
+    api="responses.input_tokens", operation="count_tokens", paths=(r"/responses/input_tokens",), consumes=False
+)

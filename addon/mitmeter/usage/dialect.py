@@ -1,0 +1,175 @@
+"""How an API writes usage, as data; and how its snapshots fold.
+
+Rules that hold for every dialect:
+
+- Nothing on the wire is a delta: usage objects are snapshots. Two folds are known. `OVERLAY`: each non-null member of
+  a later snapshot wins over the earlier one, because APIs report the input side at the start and the output side at
+  the end, and send explicit nulls between. `REPLACE`: the last snapshot that holds any count stands alone, because
+  the API recomputes all of it and leaves out what has become empty.
+- A count is looked up at exact paths inside the folded usage object, the first non-null alternative wins.
+- Cached tokens are inside the input count or beside it, reasoning inside the output count or beside it; which of them
+  is a property of the API (`cache_beside_input`) or told by the reported total (`reasoning_by_total`).
+- What an engine says of its own speed (`Clock`) is read from where the engine puts it.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+type Snapshot = dict[str, Any]
+type Fold = Callable[[Snapshot, Snapshot], Snapshot]
+
+
+def overlay(earlier: Snapshot, later: Snapshot) -> Snapshot:
+    """Fold two snapshots: every non-null member of the later one wins, nested objects likewise."""
+    merged = dict(earlier)
+    for name, value in later.items():
+        known = merged.get(name)
+        if isinstance(value, dict) and isinstance(known, dict):
+            merged[name] = overlay(known, value)
+        elif value is not None or name not in merged:
+            merged[name] = value
+    return merged
+
+
+def replaces(earlier: Snapshot, later: Snapshot) -> Snapshot:
+    """Fold two snapshots: the later one stands alone, unless it holds no count at all."""
+    return later if any(isinstance(value, int) for value in later.values()) else earlier
+
+
+def union(first: tuple[str, ...], more: tuple[str, ...]) -> tuple[str, ...]:
+    """Join two lists of alternatives without repeating any."""
+    return tuple(dict.fromkeys((*first, *more)))
+
+
+class Counts(Struct, frozen=True, kw_only=True):
+    """Where each count stands inside a usage object; alternatives in the order in which they are tried.
+
+    `beside_output` are counts that come on top of the output; `billed_apart` names a list of extra model calls inside
+    one exchange, and the `type`s of those whose tokens the top-level counts leave out.
+    """
+
+    input_tokens: tuple[str, ...] = ()
+    output_tokens: tuple[str, ...] = ()
+    cache_read_tokens: tuple[str, ...] = ()
+    cache_write_tokens: tuple[str, ...] = ()
+    reasoning_tokens: tuple[str, ...] = ()
+    total_tokens: tuple[str, ...] = ()
+    cache_beside_input: bool = False
+    reasoning_by_total: bool = False
+    output_by_total: bool = False
+    beside_input: tuple[str, ...] = ()
+    beside_output: tuple[str, ...] = ()
+    billed_apart: str | None = None
+    billed_apart_types: tuple[str, ...] = ()
+
+    def also(self, **alternatives: tuple[str, ...]) -> "Counts":
+        """Return these counts with more places to look at, after the known ones."""
+        return replace(self, **{name: union(getattr(self, name), more) for name, more in alternatives.items()})
+
+
+class Clock(Struct, frozen=True, kw_only=True):
+    """An engine's own timings: an object at `at`, and where in it each figure stands.
+
+    Rates are tokens per second. `..._time` are durations in `unit` seconds, from which a rate follows when the engine
+    gives none: for the prompt over the tokens that were not cached, for the output over `token_gap_time` (the mean
+    gap between tokens) or `output_time`. `new_input_tokens` counts what was evaluated, without what came from the
+    cache. `counts` says that these counts overrule the usage object.
+    """
+
+    at: str
+    unit: float = 1.0
+    new_input_tokens: str | None = None
+    output_tokens: str | None = None
+    cache_read_tokens: str | None = None
+    prompt_per_second: str | None = None
+    tokens_per_second: str | None = None
+    prompt_time: str | None = None
+    output_time: str | None = None
+    token_gap_time: str | None = None
+    draft_tokens: str | None = None
+    draft_accepted_tokens: str | None = None
+
+
+class Part(Struct, frozen=True):
+    """Where generated content stands: `kind` is `text`, `thinking`, `tool` (a tool's name) or `arguments`, or `media`.
+
+    `types` limits it to messages whose `type` member is one of these. `key` names members that tell which block of
+    the reply it belongs to, before what the `[]` of the path add.
+    """
+
+    kind: str
+    at: str
+    types: tuple[str, ...] = ()
+    key: tuple[str, ...] = ()
+
+
+class Keep(Struct, frozen=True):
+    """Which parts of an exchange its capture holds."""
+
+    request_headers: bool = True
+    request_body: bool = True
+    response_headers: bool = True
+    response_body: bool = True
+
+
+class Dialect(Struct, frozen=True, kw_only=True, eq=False):
+    """How one API of one provider writes what a meter wants to know.
+
+    `paths` are regular expressions searched in the request path, anchored at its end. `anywhere` lets the path alone
+    decide on hosts that nobody claims. `usage` lists where usage objects stand, the strongest last. `parts` are the
+    generated pieces of a message in a stream, `reply` those of a whole document, `prompt` those of a request.
+    `ends` are the `type`s (or whole payloads) after which a stream is complete even if its reader hangs up.
+    `consumes` is False for an endpoint that counts tokens without using any.
+    """
+
+    api: str
+    operation: str
+    paths: tuple[str, ...]
+    methods: tuple[str, ...] = ("POST",)
+    anywhere: bool = False
+    usage: tuple[str, ...] = ()
+    usage_headers: tuple[tuple[str, str], ...] = ()
+    counts: Counts = Counts()
+    fold: Fold = overlay
+    clocks: tuple[Clock, ...] = ()
+    model: tuple[str, ...] = ("model",)
+    request_model: tuple[str, ...] = ("model",)
+    path_model: str | None = None
+    finish: tuple[str, ...] = ()
+    service_tier: tuple[str, ...] = ("service_tier",)
+    response_id: tuple[str, ...] = ("id",)
+    errors: tuple[str, ...] = ("error",)
+    parts: tuple[Part, ...] = ()
+    reply: tuple[Part, ...] = ()
+    prompt: tuple[Part, ...] = ()
+    ends: tuple[str, ...] = ()
+    keep: Keep = Keep()
+    consumes: bool = True
+
+    def but(self, **changes: Any) -> "Dialect":
+        """Return this dialect with some members changed: how a provider differs from the API that it follows."""
+        return replace(self, **changes)
+
+
+class Sign(Struct, frozen=True):
+    """Something by which a response tells which engine made it: a header's value, or an object in the body."""
+
+    header: str | None = None
+    contains: str = ""
+
+
+class Provider(Struct, frozen=True, kw_only=True):
+    """A provider or engine: its hosts, its dialects, and its clock.
+
+    `hosts` are regular expressions that match the whole host name. An engine that people run themselves has no host;
+    its `signs` and `clocks` tell it apart on any host.
+    """
+
+    name: str
+    hosts: tuple[str, ...] = ()
+    dialects: tuple[Dialect, ...] = ()
+    clocks: tuple[Clock, ...] = ()
+    signs: tuple[Sign, ...] = ()

@@ -1,0 +1,70 @@
+"""Payload bytes -> the members of a document that a dialect names, as plain dicts and lists.
+
+Members at the root that no path of the dialect starts with are skipped unread, which is most of an embedding, an image
+or a long request. A payload that the strict decoder refuses (NaN, half of a surrogate pair, bytes that are not UTF-8)
+is tried once more by the tolerant one. A top-level array is a list of such documents.
+"""
+
+import json
+from collections.abc import Callable, Iterable
+from functools import lru_cache
+from typing import Any, TypedDict
+
+import msgspec
+
+from mitmeter.usage.dialect import Dialect
+from mitmeter.usage.paths import path
+
+ERROR_MEMBERS = ("error", "errors", "message", "Message", "detail", "code", "object", "type")
+
+type Decode = Callable[[bytes], Any]
+
+
+class NotADocument(ValueError):
+    """The payload is no JSON at all."""
+
+
+def members(paths: Iterable[str]) -> frozenset[str]:
+    """Return the root members that the paths start with."""
+    return frozenset(path(text)[0] for text in paths)
+
+
+@lru_cache(maxsize=512)
+def decoder(roots: frozenset[str]) -> Decode:
+    """Return a function from payload bytes to dict, list of dicts, or scalar; it raises NotADocument."""
+    document = TypedDict("document", dict.fromkeys(sorted(roots), Any), total=False)  # type: ignore[misc]
+    one = msgspec.json.Decoder(document)
+    many = msgspec.json.Decoder(list[Any])
+
+    def decode(payload: bytes) -> Any:
+        strict = many if payload.lstrip()[:1] == b"[" else one
+        try:
+            return strict.decode(payload)
+        except (msgspec.MsgspecError, RecursionError):
+            return tolerant(payload)
+
+    return decode
+
+
+def tolerant(payload: bytes) -> Any:
+    """Decode JSON with NaN, lone surrogates and broken UTF-8; raises NotADocument."""
+    try:
+        return json.loads(payload.decode("utf-8", "replace"))
+    except (ValueError, RecursionError) as error:
+        raise NotADocument(str(error)) from error
+
+
+@lru_cache(maxsize=256)
+def response_decoder(dialect: Dialect) -> Decode:
+    """Return the decoder for the response messages of a dialect."""
+    named = [*dialect.usage, *dialect.model, *dialect.finish, *dialect.service_tier, *dialect.response_id]
+    named += [*dialect.errors, *(clock.at for clock in dialect.clocks)]
+    for part in (*dialect.parts, *dialect.reply):
+        named += [part.at, *part.key]
+    return decoder(members(named) | set(ERROR_MEMBERS))
+
+
+@lru_cache(maxsize=256)
+def request_decoder(dialect: Dialect) -> Decode:
+    """Return the decoder for the request bodies of a dialect: the model and what was asked for, not the messages."""
+    return decoder(members([*dialect.request_model, "stream"]))

@@ -1,0 +1,60 @@
+"""What a body says went wrong: (type, message), in the shapes that providers use.
+
+`{"error": {"type", "code", "message"}}`, `{"error": "…"}`, `{"message"}`, `{"Message"}`, `{"detail": "…"}`,
+`{"detail": [{"msg"}]}`, `{"errors": [{"message"}]}`, `[{"error": {…}}]`.
+"""
+
+from http import HTTPStatus
+from typing import Any
+
+LIMIT = 500
+
+type Error = tuple[str | None, str | None]
+
+
+def _text(value: Any) -> str | None:
+    return value.strip() or None if isinstance(value, str) else None
+
+
+def _of_object(error: dict[str, Any]) -> Error:
+    kind = next(filter(None, (_text(error.get(name)) for name in ("type", "code", "status"))), None)
+    return kind, _text(error.get("message"))
+
+
+def _listed(items: Any, name: str) -> str | None:
+    if not isinstance(items, list):
+        return None
+    return next((text for item in items if isinstance(item, dict) and (text := _text(item.get(name)))), None)
+
+
+def read_error(document: Any) -> Error:
+    """Return the error's type and message out of a decoded error body; None where it does not say."""
+    if isinstance(document, list):
+        return next((found for item in document[:8] if any(found := read_error(item))), (None, None))
+    if not isinstance(document, dict):
+        return None, None
+    error = document.get("error")
+    kind, message = _of_object(error) if isinstance(error, dict) else (None, _text(error))
+    if message is None:
+        message = next(filter(None, (_text(document.get(name)) for name in ("message", "detail", "Message"))), None)
+    if message is None:
+        message = _listed(document.get("detail"), "msg") or _listed(document.get("errors"), "message")
+    if kind is None and message is not None and not isinstance(error, dict):
+        kind = _text(document.get("type")) if document.get("object") == "error" else None
+        kind = kind or _text(document.get("code"))
+    return kind, shorten(message)
+
+
+def shorten(message: str | None) -> str | None:
+    """Cut a message to 500 bytes of UTF-8 at a character's edge and mark the cut with `...`."""
+    if message is None or len(message.encode("utf-8", "replace")) <= LIMIT:
+        return message
+    return message.encode("utf-8", "replace")[:LIMIT].decode("utf-8", "ignore") + "..."
+
+
+def status_text(status: int) -> str:
+    """Return `502 Bad Gateway`, or `HTTP 520` for a status without a registered phrase."""
+    try:
+        return f"{status} {HTTPStatus(status).phrase}"
+    except ValueError:
+        return f"HTTP {status}"

@@ -1,0 +1,56 @@
+"""Exact JSON paths: where a value stands in a decoded document.
+
+`usage.prompt_tokens_details.cached_tokens` names members, `choices[].delta.content` steps through every element of
+an array. A path is compiled once, when a dialect is built, and never searches: a look-alike key elsewhere is not seen.
+"""
+
+from collections.abc import Iterator
+from functools import cache
+from typing import Any
+
+type Path = tuple[str, ...]
+type Key = tuple[int, ...]
+
+EACH = "[]"
+
+
+@cache
+def path(text: str) -> Path:
+    """Compile `a.b[].c` into steps. A final `[]` steps through the elements themselves."""
+    steps: list[str] = []
+    for name in text.split("."):
+        bare = name.removesuffix(EACH)
+        steps.append(bare)
+        if bare != name:
+            steps.append(EACH)
+    return tuple(steps)
+
+
+def dig(document: Any, steps: Path) -> Any:
+    """Return the value at a path without `[]`, or None where a step is missing or of another type."""
+    for step in steps:
+        if not isinstance(document, dict):
+            return None
+        document = document.get(step)
+    return document
+
+
+def walk(document: Any, steps: Path, key: Key = ()) -> Iterator[tuple[Key, Any]]:
+    """Yield (key, value) for every non-null value at a path.
+
+    The key holds one number for each `[]`: the element's own `index` where it has one (deltas name their choice and
+    tool call so), else its place in the array.
+    """
+    for at, step in enumerate(steps):
+        if step == EACH:
+            if isinstance(document, list):
+                for place, element in enumerate(document):
+                    named = element.get("index") if isinstance(element, dict) else None
+                    index = named if isinstance(named, int) else place
+                    yield from walk(element, steps[at + 1 :], (*key, index))
+            return
+        if not isinstance(document, dict):
+            return
+        document = document.get(step)
+    if document is not None:
+        yield key, document

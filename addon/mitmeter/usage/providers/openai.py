@@ -1,0 +1,35 @@
+"""OpenAI, and every host that speaks its APIs at the same paths.
+
+https://platform.openai.com/docs/api-reference
+"""
+
+from mitmeter.usage.apis.chat import CHAT
+from mitmeter.usage.apis.completions import COMPLETIONS
+from mitmeter.usage.apis.embeddings import EMBEDDINGS, MODERATIONS, RERANK
+from mitmeter.usage.apis.media import IMAGE_EDITS, IMAGES, SPEECH, TRANSCRIPTIONS, TRANSLATIONS, VOICES
+from mitmeter.usage.apis.responses import COMPACT, COUNT, RESPONSES
+from mitmeter.usage.dialect import Provider
+
+PROVIDER = Provider(
+    name="openai",
+    hosts=(r"api\.openai\.com", r"[a-z]{2}\.api\.openai\.com"),
+    dialects=tuple(
+        dialect.but(anywhere=True)
+        for dialect in (
+            CHAT,
+            COMPLETIONS,
+            RESPONSES,
+            COMPACT,
+            COUNT,
+            EMBEDDINGS,
+            MODERATIONS,
+            RERANK,
+            SPEECH,
+            VOICES,
+            TRANSCRIPTIONS,
+            TRANSLATIONS,
+            IMAGES,
+            IMAGE_EDITS,
+        )
+    ),
+)

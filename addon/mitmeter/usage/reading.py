@@ -1,0 +1,217 @@
+"""One response read by its dialect: messages in, facts out.
+
+A stream is mostly deltas that tell nothing but that a token was generated. Once the first of them was seen, a message
+is decoded only if it holds, with a value other than null, a member whose name ends one of the dialect's paths of usage,
+timings, finish or error; the test is on bytes, may say yes too often and never says no too often (a member's name
+could also be written with `\\u00..` escapes, so those count as yes). The last messages that were passed over are kept,
+to find the last generated token at the end.
+"""
+
+from collections import deque
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any
+
+from mitmeter.exchange import Message, Source, Usage
+from mitmeter.usage.counts import Pace, Tally, usage_of
+from mitmeter.usage.dialect import Clock, Dialect, Part, Snapshot
+from mitmeter.usage.documents import NotADocument, response_decoder
+from mitmeter.usage.errors import read_error
+from mitmeter.usage.paths import Path, dig, path, walk
+
+DONE = b"[DONE]"
+NOT_JSON = frozenset((DONE, b""))
+REMEMBERED = 64
+GENERATED = frozenset(("text", "thinking", "arguments", "media"))
+
+
+@lru_cache(maxsize=256)
+def telling(dialect: Dialect) -> tuple[bytes, ...]:
+    """Return the quoted member names, and the `type`s, that make a message worth decoding."""
+    paths = [*dialect.usage, *dialect.finish, *dialect.errors, *(clock.at for clock in dialect.clocks)]
+    names = {path(text)[-1] for text in paths} | set(dialect.ends)
+    return tuple(b'"%s"' % name.encode() for name in sorted(names))
+
+
+def tells(payload: bytes, needles: tuple[bytes, ...]) -> bool:
+    """Say whether a payload may hold one of the members with a value other than null."""
+    if b"\\u00" in payload:
+        return True
+    for needle in needles:
+        at = payload.find(needle)
+        while at >= 0:
+            rest = at + len(needle)
+            if not (payload.startswith(b":null", rest) or payload.startswith(b": null", rest)):
+                return True
+            at = payload.find(needle, rest)
+    return False
+
+
+def generated(document: Any, parts: tuple[Part, ...]) -> str | None:
+    """Return the kind of the first generated piece in a stream's message, None where it holds none."""
+    kind = document.get("type") if isinstance(document, dict) else None
+    for part in parts:
+        if part.kind in GENERATED and (not part.types or kind in part.types):
+            for _, value in walk(document, path(part.at)):
+                if isinstance(value, str) and value:
+                    return part.kind
+    return None
+
+
+def first_text(document: Any, paths: tuple[str, ...]) -> str | None:
+    """Return the first non-empty text at one of the paths."""
+    for text in paths:
+        for _, value in walk(document, path(text)):
+            if isinstance(value, str) and value:
+                return value
+            if isinstance(value, int) and not isinstance(value, bool):
+                return str(value)
+    return None
+
+
+class Reading:
+    """Reads the messages of one response. Nothing raises; what cannot be read is named in `anomalies`.
+
+    `first_end` and `last_end` are the `end` of the messages with the first and the last generated token, `ended` says
+    that the API's own end of stream was seen.
+    """
+
+    def __init__(self, dialect: Dialect, *, streaming: bool) -> None:
+        self.dialect = dialect
+        self.streaming = streaming
+        self.anomalies: list[str] = []
+        self.model: str | None = None
+        self.finish: str | None = None
+        self.service_tier: str | None = None
+        self.response_id: str | None = None
+        self.error: str | None = None
+        self.error_type: str | None = None
+        self.failed = False
+        self.ended = False
+        self.first_end: int | None = None
+        self.last_end: int | None = None
+        self.thought = False
+        self.snapshots = 0
+        self._decode = response_decoder(dialect)
+        self._needles = telling(dialect)
+        self._snapshot: Snapshot | None = None
+        self._timings: dict[Clock, Snapshot] = {}
+        self._skipped: deque[Message] = deque(maxlen=REMEMBERED)
+        self._usage_paths: tuple[Path, ...] = tuple(path(text) for text in dialect.usage)
+
+    def feed(self, message: Message) -> None:
+        """Take one message."""
+        payload = message.data
+        if self.first_end is not None and not tells(payload, self._needles):
+            if payload in NOT_JSON:
+                self.ended = True
+            else:
+                self._skipped.append(message)
+            return
+        if payload == DONE:
+            self.ended = True
+            return
+        try:
+            document = self._decode(payload)
+        except NotADocument:
+            self._flag("not_json")
+            return
+        for one in document if isinstance(document, list) else (document,):
+            if isinstance(one, dict):
+                self._take(one, message.end)
+        if isinstance(document, list) and not self.failed:
+            self._take_error(document)
+
+    def _take(self, document: dict[str, Any], end: int) -> None:
+        dialect = self.dialect
+        for steps in self._usage_paths:
+            for _, usage in walk(document, steps):
+                if isinstance(usage, dict) and usage:
+                    self.snapshots += 1
+                    self._snapshot = usage if self._snapshot is None else dialect.fold(self._snapshot, usage)
+        for clock in dialect.clocks:
+            timings = dig(document, path(clock.at))
+            if isinstance(timings, dict) and timings:
+                self._timings[clock] = timings
+        self.model = self.model or first_text(document, dialect.model)
+        self.response_id = self.response_id or first_text(document, dialect.response_id)
+        self.finish = first_text(document, dialect.finish) or self.finish
+        self.service_tier = first_text(document, dialect.service_tier) or self.service_tier
+        if document.get("type") in dialect.ends and dialect.ends:
+            self.ended = True
+        if self.streaming and (kind := generated(document, dialect.parts)):
+            self.first_end = self.first_end or end
+            self.last_end = end
+            self._skipped.clear()
+            self.thought = self.thought or kind == "thinking"
+        self._take_error(document)
+
+    def _take_error(self, document: Any) -> None:
+        if isinstance(document, list):
+            found = read_error(document) if any(isinstance(one, dict) and one.get("error") for one in document) else None
+        else:
+            told = any(isinstance(dig(document, path(at)), dict | str) and dig(document, path(at)) for at in self.dialect.errors)
+            told = told or document.get("type") == "error" or document.get("object") == "error"
+            found = self._error_of(document) if told else None
+        if found is not None:
+            self.failed = True
+            self.error_type, self.error = found
+
+    def _error_of(self, document: dict[str, Any]) -> tuple[str | None, str | None]:
+        for at in self.dialect.errors:
+            error = dig(document, path(at))
+            if isinstance(error, dict | str) and error:
+                kind, message = read_error({"error": error})
+                return kind, message or kind
+        kind, message = read_error(document)
+        return kind, message or kind
+
+    def _flag(self, anomaly: str) -> None:
+        if anomaly not in self.anomalies:
+            self.anomalies.append(anomaly)
+
+    def close(self) -> None:
+        """Find the last generated token among the messages that were passed over."""
+        for message in reversed(self._skipped):
+            try:
+                kind = generated(self._decode(message.data), self.dialect.parts)
+            except NotADocument:
+                continue
+            if kind is not None:
+                self.last_end = message.end
+                return
+
+    def usage(self, headers: Mapping[str, str]) -> tuple[Usage, float | None, float | None]:
+        """Return (usage, prompt tokens per second, output tokens per second) as the server told them.
+
+        `headers` are the response's, by lower-case name: where the body has no usage, a dialect may find it there.
+        """
+        dialect = self.dialect
+        source: Source = "body"
+        snapshot = self._snapshot
+        if snapshot is None and (told := {to: headers[name] for name, to in dialect.usage_headers if name in headers}):
+            snapshot, source = told, "headers"
+        if not dialect.consumes:
+            return Usage(), None, None
+        tally = None if snapshot is None else Tally(dialect.counts, snapshot)
+        paces = [Pace(clock, timings) for clock, timings in self._timings.items()]
+        usage = usage_of(tally, paces, source)
+        for anomaly in tally.anomalies if tally else ():
+            self._flag(anomaly)
+        prompt = output = None
+        for pace in paces:
+            faster = pace.rates(usage)
+            prompt, output = faster[0] or prompt, faster[1] or output
+        return usage, prompt, output
+
+    def timed_by(self, clock: Clock) -> bool:
+        """Say whether the response carried figures of this clock."""
+        timings = self._timings.get(clock)
+        return timings is not None and Pace(clock, timings).speaks
+
+    def reported(self) -> dict[str, Any] | None:
+        """Return the server's usage and timings objects as they were, None where it sent none."""
+        told: dict[str, Any] = {} if self._snapshot is None else {"usage": self._snapshot}
+        for clock, timings in self._timings.items():
+            told.setdefault(clock.at, timings)
+        return told or None

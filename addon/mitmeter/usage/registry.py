@@ -1,0 +1,94 @@
+"""Which dialect reads an exchange: by host and path, from the provider files found in `providers`.
+
+- A host that a provider claims is read by that provider's dialects, then by those that are recognised anywhere.
+- On any other host the path alone decides, among the dialects that are recognised `anywhere`. There the reader is the
+  union of what all known speakers of that API do: their places for usage, their names for counts, their clocks. Which
+  engine it was shows in the response.
+"""
+
+import re
+from functools import cache, lru_cache
+from importlib import import_module
+from pkgutil import iter_modules
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from mitmeter.usage import providers
+from mitmeter.usage.dialect import Clock, Counts, Dialect, Provider, Sign, union
+
+PLACES = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens", "reasoning_tokens", "total_tokens")
+
+
+class Match(Struct, frozen=True, eq=False):
+    """Who reads an exchange. `clocks` and `signs` name the engine that a response may turn out to come from."""
+
+    provider: str
+    dialect: Dialect
+    clocks: tuple[tuple[Clock, str], ...] = ()
+    signs: tuple[tuple[Sign, str], ...] = ()
+
+    def path_model(self, path: str) -> str | None:
+        """Return the model that the request path names."""
+        found = re.search(self.dialect.path_model, path) if self.dialect.path_model else None
+        return found.group("model") if found else None
+
+
+@cache
+def discover() -> tuple[Provider, ...]:
+    """Import every provider file, in the order of their names."""
+    found = sorted(module.name for module in iter_modules(providers.__path__, f"{providers.__name__}."))
+    return tuple(import_module(name).PROVIDER for name in found)
+
+
+def widened(dialect: Dialect, known: tuple[Provider, ...]) -> Dialect:
+    """Return the dialect with the places and clocks of every provider that speaks the same API."""
+    counts: Counts = dialect.counts
+    usage = dialect.usage
+    for provider in known:
+        for other in provider.dialects:
+            if other.api == dialect.api:
+                usage = union(tuple(place for place in other.usage if place not in dialect.usage), usage)
+                counts = counts.also(**{name: getattr(other.counts, name) for name in PLACES})
+    clocks = dict.fromkeys((*dialect.clocks, *(clock for provider in known for clock in provider.clocks)))
+    return replace(dialect, usage=usage, counts=counts, clocks=tuple(clocks))
+
+
+def _claims(dialect: Dialect, method: str, path: str) -> bool:
+    return method in dialect.methods and any(re.search(f"(?:{pattern})/?$", path) for pattern in dialect.paths)
+
+
+@cache
+def _anywhere() -> tuple[Match, ...]:
+    known = discover()
+    engines = [provider for provider in known if not provider.hosts]
+    clocks = tuple((clock, engine.name) for engine in engines for clock in engine.clocks)
+    signs = tuple((sign, engine.name) for engine in engines for sign in engine.signs)
+    return tuple(
+        Match(provider.name, widened(dialect, known), clocks, signs)
+        for provider in known
+        for dialect in provider.dialects
+        if dialect.anywhere
+    )
+
+
+@cache
+def _at(provider: Provider) -> tuple[Match, ...]:
+    own = tuple(
+        Match(provider.name, replace(dialect, clocks=tuple(dict.fromkeys((*dialect.clocks, *provider.clocks)))))
+        for dialect in provider.dialects
+    )
+    return own + tuple(replace(match, provider=provider.name, clocks=(), signs=()) for match in _anywhere())
+
+
+@lru_cache(maxsize=4096)
+def find(method: str, host: str, path: str) -> Match | None:
+    """Return who reads a request, None where nobody does.
+
+    `path` has no query. The first dialect whose path fits wins, so a provider lists the longer path first where one
+    ends like another.
+    """
+    for provider in discover():
+        if any(re.fullmatch(pattern, host, re.IGNORECASE) for pattern in provider.hosts):
+            return next((match for match in _at(provider) if _claims(match.dialect, method, path)), None)
+    return next((match for match in _anywhere() if _claims(match.dialect, method, path)), None)

@@ -1,0 +1,76 @@
+"""The reply as a person reads it: deltas put together, in the order in which their blocks began."""
+
+import json
+from collections.abc import Iterable
+from typing import Any
+
+from msgspec import Struct
+
+from mitmeter.exchange import Message
+from mitmeter.usage.dialect import Dialect, Part
+from mitmeter.usage.documents import NotADocument, response_decoder
+from mitmeter.usage.paths import dig, path, walk
+
+ORDER = {"tool": 0, "arguments": 1}
+
+
+class Block(Struct, frozen=True):
+    """One block: `kind` is `text`, `thinking`, `tool` or `media`; a tool's text is `name(arguments)`."""
+
+    kind: str
+    text: str
+
+
+class Reply:
+    """Puts a reply together from the messages of one response. Nothing raises; at most `limit` characters are kept."""
+
+    def __init__(self, dialect: Dialect, *, streaming: bool, limit: int = 1 << 20) -> None:
+        self._decode = response_decoder(dialect)
+        self._parts = dialect.parts if streaming else dialect.reply
+        self._pieces: dict[tuple[Any, ...], dict[str, list[str]]] = {}
+        self._room = limit
+
+    def feed(self, messages: Iterable[Message]) -> None:
+        """Take the next messages."""
+        for message in messages:
+            if self._room <= 0:
+                return
+            try:
+                document = self._decode(message.data)
+            except NotADocument:
+                continue
+            for one in document if isinstance(document, list) else (document,):
+                if isinstance(one, dict):
+                    self._take(one)
+
+    def _take(self, document: dict[str, Any]) -> None:
+        for part in self._parts:
+            if part.types and document.get("type") not in part.types:
+                continue
+            prefix = tuple(dig(document, path(name)) for name in part.key)
+            for key, value in walk(document, path(part.at)):
+                self._add(part, (*prefix, *key), value)
+
+    def _add(self, part: Part, key: tuple[Any, ...], value: Any) -> None:
+        if not isinstance(value, str):
+            if part.kind != "arguments" or not isinstance(value, dict):
+                return
+            value = json.dumps(value, ensure_ascii=False)
+        if not value:
+            return
+        family = "tool" if part.kind in ORDER else part.kind
+        kept = value[: self._room]
+        self._room -= len(kept)
+        self._pieces.setdefault((family, repr(key)), {}).setdefault(part.kind, []).append(kept)
+
+    def blocks(self) -> list[Block]:
+        """Return what came so far."""
+        return [_block(family, kinds) for (family, _), kinds in self._pieces.items()]
+
+
+def _block(family: str, kinds: dict[str, list[str]]) -> Block:
+    if family == "tool":
+        name, arguments = ("".join(kinds.get(kind, ())) for kind in ORDER)
+        return Block("tool", f"{name}({arguments})")
+    joined = "".join(kinds[family])
+    return Block(family, f"[{len(joined)} characters of encoded media]" if family == "media" else joined)

@@ -1,0 +1,246 @@
+"""The one thread: drains tees, feeds recorders, calls the sinks.
+
+The event loop only appends to deques and puts ended exchanges on a queue. Everything that costs time happens here.
+Open streams are drained every `PERIOD` seconds, so that memory, live progress and the work at a stream's end stay
+bounded. What cannot be kept up with or written is dropped, counted by name and reported in one line.
+"""
+
+import logging
+import queue
+import sqlite3
+import threading
+import time
+from collections import Counter, deque
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from msgspec import Struct
+
+from mitmeter.exchange import Exchange, Headers, Outcome
+from mitmeter.recorder import Answer, Limits, Opening, Recorder, bare
+from mitmeter.redact import Redacted
+from mitmeter.shelf import Kept, Shelf, private_folder, secret_of
+from mitmeter.store.schema import SchemaError
+from mitmeter.usage.registry import Match
+
+PERIOD = 0.2
+BACKLOG = 1000
+LAG_LIMIT = 64 << 20
+
+log = logging.getLogger("mitmeter")
+
+
+class Settings(Struct, frozen=True, kw_only=True):
+    """Where and what to keep."""
+
+    folder: Path
+    capture: Kept = "all"
+    limits: Limits = Limits()
+    archive_bytes: int = 2 << 30
+    archive_days: int | None = None
+
+
+class Ending(Struct, frozen=True, kw_only=True):
+    """How the transport ended. `body` is the whole body where it was not teed."""
+
+    outcome: Outcome
+    at: float
+    cause: str | None = None
+    body: bytes | None = None
+    trailers: Headers | None = None
+
+
+class Live:
+    """An exchange under way, shared between the event loop, which writes, and the worker, which reads.
+
+    `fed` and `drained` count bytes and have one writer each. `tag` is the caller's own and comes back with the row.
+    """
+
+    def __init__(self, opening: Opening, match: Match | None, tag: Any = None) -> None:
+        self.opening = opening
+        self.match = match
+        self.tag = tag
+        self.answer: Answer | None = None
+        self.answered_at = 0.0
+        self.chunks: deque[tuple[bytes, float]] = deque()
+        self.fed = 0
+        self.drained = 0
+        self.lost = 0
+        self.ending: Ending | None = None
+        self.recorder: Recorder | None = None
+        self.broken = False
+
+    def append(self, chunk: bytes, at: float) -> None:
+        """Take a chunk on the event loop; drop it when the worker has fallen too far behind."""
+        if self.fed - self.drained > LAG_LIMIT:
+            self.lost += len(chunk)
+            return
+        self.fed += len(chunk)
+        self.chunks.append((chunk, at))
+
+
+type Ended = tuple[Live, Exchange, Redacted | None]
+type Show = Callable[[Any, Exchange, int], None]
+
+
+class Worker:
+    """Turns lives into rows and captures. `show(tag, exchange, id)` is called on the worker's thread for each row."""
+
+    def __init__(self, settings: Settings, show: Show) -> None:
+        self.settings = settings
+        self.counters: Counter[str] = Counter()
+        self._show = show
+        self._open: dict[int, Live] = {}
+        self._queue: queue.SimpleQueue[Live | threading.Event | None] = queue.SimpleQueue()
+        self._ended: deque[Ended] = deque()
+        self._thread = threading.Thread(target=self._run, name="mitmeter", daemon=True)
+        self._shelf: Shelf | None = None
+        self._secret = b""
+        self._complained: set[str] = set()
+
+    def start(self) -> None:
+        """Make the folder and start; raises OSError where the folder cannot be used."""
+        private_folder(self.settings.folder)
+        self._secret = secret_of(self.settings.folder)
+        self._thread.start()
+
+    def watch(self, live: Live) -> None:
+        """Drain this exchange's stream from now on."""
+        self._queue.put(live)
+
+    def end(self, live: Live, ending: Ending) -> None:
+        """Hand over an exchange that has ended; a second time does nothing."""
+        if live.ending is None:
+            live.ending = ending
+            self._queue.put(live)
+
+    def flush(self, seconds: float) -> bool:
+        """Wait until what was handed over is on disk; False when it took longer."""
+        done = threading.Event()
+        self._queue.put(done)
+        return done.wait(seconds)
+
+    def stop(self, seconds: float) -> bool:
+        """Write what is there and end the thread; False when it took longer."""
+        self._queue.put(None)
+        self._thread.join(seconds)
+        return not self._thread.is_alive()
+
+    def _run(self) -> None:
+        running = True
+        while running:
+            waiting = self._take(PERIOD)
+            running = None not in waiting
+            for item in waiting:
+                if isinstance(item, Live):
+                    self._open[id(item)] = item
+            for live in tuple(self._open.values()):
+                self._advance(live)
+            self._write()
+            for item in waiting:
+                if isinstance(item, threading.Event):
+                    item.set()
+        self._close()
+
+    def _take(self, seconds: float) -> list[Live | threading.Event | None]:
+        taken: list[Live | threading.Event | None] = []
+        try:
+            taken.append(self._queue.get(timeout=seconds if self._open or self._ended else None))
+            while len(taken) < BACKLOG:
+                taken.append(self._queue.get_nowait())
+        except queue.Empty:
+            pass
+        return taken
+
+    def _advance(self, live: Live) -> None:
+        """Read what has arrived. Whatever a recorder raises costs this exchange its details, never its row."""
+        ending = live.ending
+        try:
+            if not live.broken:
+                self._read(live)
+            if ending is not None:
+                self._end(live, ending)
+        except Exception as error:
+            live.broken = True
+            self._complain("metering_failed", f"{type(error).__name__} while reading {live.opening.flow_id}")
+            if ending is not None:
+                row = bare(live.opening, live.answer, live.match, ending.outcome, ending.at)
+                self._ended.append((live, row, None))
+        if ending is not None:
+            self._open.pop(id(live), None)
+
+    def _read(self, live: Live) -> None:
+        recorder = live.recorder
+        if recorder is None:
+            if live.answer is None and live.ending is None:
+                return
+            recorder = Recorder(live.opening, live.match, limits=self.settings.limits, secret=self._secret)
+            live.recorder = recorder
+            if live.answer is not None:
+                recorder.answer(live.answer, live.answered_at)
+        batch: list[tuple[bytes, float]] = []
+        while live.chunks:
+            batch.append(live.chunks.popleft())
+        if batch:
+            recorder.feed_all(batch)
+            live.drained += sum(len(chunk) for chunk, _ in batch)
+
+    def _end(self, live: Live, ending: Ending) -> None:
+        if live.broken or live.recorder is None:
+            row = bare(live.opening, live.answer, live.match, ending.outcome, ending.at)
+            self._ended.append((live, row, None))
+            return
+        recorder = live.recorder
+        if ending.body:
+            recorder.whole(ending.body, ending.at)
+        if ending.trailers:
+            recorder.trailers(ending.trailers)
+        if live.lost:
+            recorder.anomalies.append("lagged")
+            self._count("lagged_bytes", live.lost)
+        exchange, redacted = recorder.close(ending.outcome, ending.at, ending.cause)
+        self._ended.append((live, exchange, redacted))
+
+    def _write(self) -> None:
+        """Write what has ended. A disk or database that fails keeps it waiting, and the oldest is dropped at a bound."""
+        if not self._ended:
+            return
+        try:
+            shelf = self._shelf or Shelf(self.settings.folder, self.settings.capture)
+            self._shelf = shelf
+            items = [(exchange, redacted) for _, exchange, redacted in self._ended]
+            idents, failures = shelf.write(items, time.time(), self.counters)
+        except (sqlite3.Error, SchemaError, OSError) as error:
+            self._complain("write_failures", f"{type(error).__name__}: {error}")
+            while len(self._ended) > BACKLOG:
+                self._ended.popleft()
+                self._count("rows_dropped")
+            time.sleep(PERIOD)
+            return
+        self.counters.clear()
+        for failure in failures[:1]:
+            self._complain("captures_dropped", failure, 0)
+        for (live, exchange, _), ident in zip(self._ended, idents, strict=True):
+            self._show(live.tag, exchange, ident)
+        self._ended.clear()
+
+    def _count(self, name: str, number: int = 1) -> None:
+        self.counters[name] += number
+
+    def _complain(self, name: str, what: str, number: int = 1) -> None:
+        """Count a failure, and report its first occurrence."""
+        self._count(name, number)
+        if name not in self._complained:
+            self._complained.add(name)
+            log.warning("mitmeter: %s (%s); counted from now on, see `mitmeter stats`", name, what)
+
+    def _close(self) -> None:
+        lost = len(self._ended)
+        if lost:
+            log.error("mitmeter: %d rows could not be written", lost)
+        try:
+            if self._shelf is not None:
+                self._shelf.close()
+        except (sqlite3.Error, OSError) as error:
+            log.warning("mitmeter: closing: %s", error)
