@@ -1,0 +1,1 @@
+"""Captures on disk: `record` (capture <-> CBOR, pure), `segments` (append-only files), `frame` (llama-swap's form)."""

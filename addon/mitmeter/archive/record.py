@@ -1,0 +1,269 @@
+"""One capture as one CBOR map (RFC 8949), and back. Pure: bytes in, bytes out.
+
+The map starts with the six keys of llama-swap's captures (`ReqRespCapture` in github.com/mostlygeek/llama-swap), in
+its order and with its types, so that its decoder, which skips keys it does not know, reads a record. What that
+format lacks follows. `version` is raised when the meaning of a key changes; new keys alone do not raise it.
+"""
+
+import io
+import re
+from collections.abc import Iterable
+from typing import Any
+
+import cbor2
+from msgspec import Struct
+
+from mitmeter.exchange import Capture, Headers, Outcome
+from mitmeter.redact import Redacted
+
+VERSION = 1
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_LARGEST = 2**63 - 1
+_STALE_ONCE_DECODED = frozenset({"content-encoding", "content-length"})
+
+
+class RecordError(ValueError):
+    """The bytes are not a capture record; the message says why."""
+
+
+class Record(Struct, frozen=True):
+    """A decoded record. `row` is the exchange row as it was archived, None in a record that was made elsewhere."""
+
+    ident: int
+    capture: Capture
+    row: dict[str, Any] | None = None
+
+
+def encode(ident: int, redacted: Redacted, row: dict[str, Any] | None = None) -> bytes:
+    """The record of a capture: one definite-length CBOR map.
+
+    `ident` is the row's id, `row` the row as a map of plain values, kept so that an archive can be read alone. Text
+    that is not valid Unicode (lone surrogates) gets U+FFFD, since CBOR text has to be UTF-8.
+    """
+    return _dumps({**_six_keys(ident, redacted), **_other_keys(redacted), "row": row})
+
+
+def encode_six(record: Record) -> bytes:
+    """The record with llama-swap's six keys and nothing else."""
+    return _dumps(_six_keys(record.ident, record.capture))
+
+
+def decode(data: bytes) -> Record:
+    """Read one record, made here or by llama-swap.
+
+    As tolerant as llama-swap's decoder: unknown keys are skipped, missing ones become zero or None, a key may be
+    spelled in any case (of two spellings the first wins; of two equal keys cbor2 keeps the last, where llama-swap
+    keeps the first), a body may be an array of small integers.
+    Keys past the six are read where `version` is an integer.
+
+    Raises RecordError for everything else: not CBOR, not a map, a value of another type, bytes after the map.
+    """
+    stream = io.BytesIO(data)
+    found = _load(stream)
+    extra = len(data) - stream.tell()
+    if extra:
+        raise RecordError(f"{extra} bytes follow the record")
+    if not isinstance(found, dict):
+        raise RecordError(f"a record is a map, not {type(found).__name__}")
+    fields: dict[str, Any] = {}
+    for key, value in found.items():
+        if isinstance(key, str):
+            fields.setdefault(key.lower(), value)
+    return _record(fields)
+
+
+def item_end(data: bytes, start: int = 0) -> int | None:
+    """The offset just past the CBOR item at `start`, None where the data ends before the item does.
+
+    Raises RecordError where the bytes are not CBOR.
+    """
+    stream = io.BytesIO(data)
+    stream.seek(start)
+    try:
+        _load(stream)
+    except RecordError as error:
+        if isinstance(error.__cause__, cbor2.CBORDecodeEOF):
+            return None
+        raise
+    return stream.tell()
+
+
+def _load(stream: io.BytesIO) -> Any:
+    try:
+        return cbor2.load(stream)
+    except cbor2.CBORError as error:
+        raise RecordError(f"not CBOR: {error}") from error
+
+
+def _dumps(fields: dict[str, Any]) -> bytes:
+    try:
+        return cbor2.dumps(fields)
+    except UnicodeEncodeError:
+        return cbor2.dumps(_valid_text(fields))
+
+
+def _valid_text(value: Any) -> Any:
+    if isinstance(value, str):
+        return _SURROGATE.sub("\ufffd", value)
+    if isinstance(value, dict):
+        return {_valid_text(name): _valid_text(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_valid_text(item) for item in value]
+    return value
+
+
+def _six_keys(ident: int, capture: Capture) -> dict[str, Any]:
+    decoded = capture.coding is None and capture.response_body is not None
+    return {
+        "id": ident,
+        "req_path": capture.path.partition("?")[0],
+        "req_headers": _joined(capture.request_headers),
+        "req_body": capture.request_body,
+        "resp_headers": _joined(capture.response_headers, _STALE_ONCE_DECODED if decoded else frozenset()),
+        "resp_body": capture.response_body,
+    }
+
+
+def _other_keys(capture: Capture) -> dict[str, Any]:
+    return {
+        "version": VERSION,
+        "flow_id": capture.flow_id,
+        "method": capture.method,
+        "url": capture.url,
+        "http_version": capture.http_version,
+        "status": capture.status,
+        "reason": capture.reason,
+        "started": capture.started,
+        "ended": capture.ended,
+        "outcome": capture.outcome.value,
+        "req_header_fields": capture.request_headers,
+        "resp_header_fields": capture.response_headers,
+        "resp_trailers": capture.response_trailers,
+        "req_cut": capture.request_cut,
+        "resp_cut": capture.response_cut,
+        "coding": capture.coding,
+    }
+
+
+def _joined(headers: Headers | None, left_out: Iterable[str] = ()) -> dict[str, str] | None:
+    """Headers as a map: the values of one name, whatever its case, are joined under its first spelling."""
+    if headers is None:
+        return None
+    values: dict[str, list[str]] = {}
+    spelling: dict[str, str] = {}
+    for name, value in headers:
+        key = name.lower()
+        if key not in left_out:
+            spelling.setdefault(key, name)
+            values.setdefault(key, []).append(value)
+    return {spelling[key]: ", ".join(several) for key, several in values.items()}
+
+
+def _record(fields: dict[str, Any]) -> Record:
+    ident = _int(fields, "id") or 0
+    path = _text(fields, "req_path") or ""
+    request_headers, response_headers = _header_map(fields, "req_headers"), _header_map(fields, "resp_headers")
+    request_body, response_body = _body(fields, "req_body"), _body(fields, "resp_body")
+    if not isinstance(fields.get("version"), int):
+        # Not made here: other keys, if any, have meanings of their own.
+        fields = {"url": path}
+    else:
+        request_headers = _header_fields(fields, "req_header_fields")
+        response_headers = _header_fields(fields, "resp_header_fields")
+    capture = Capture(
+        flow_id=_text(fields, "flow_id") or "",
+        started=_float(fields, "started") or 0.0,
+        method=_text(fields, "method") or "",
+        url=_text(fields, "url") or "",
+        path=path,
+        http_version=_text(fields, "http_version") or "",
+        outcome=_outcome(fields),
+        request_headers=request_headers,
+        request_body=request_body,
+        request_cut=_int(fields, "req_cut") or 0,
+        status=_int(fields, "status"),
+        reason=_text(fields, "reason"),
+        response_headers=response_headers,
+        response_body=response_body,
+        response_cut=_int(fields, "resp_cut") or 0,
+        response_trailers=_header_fields(fields, "resp_trailers"),
+        coding=_text(fields, "coding"),
+        ended=_float(fields, "ended"),
+    )
+    return Record(ident, capture, _map(fields, "row"))
+
+
+def _wrong(key: str, wanted: str, value: object) -> RecordError:
+    return RecordError(f"{key} has to be {wanted}, not {type(value).__name__}")
+
+
+def _int(fields: dict[str, Any], key: str) -> int | None:
+    value = fields.get(key)
+    if value is None:
+        return None
+    if not isinstance(value, int) or isinstance(value, bool) or abs(value) > _LARGEST:
+        raise _wrong(key, "an integer of 64 bits", value)
+    return value
+
+
+def _float(fields: dict[str, Any], key: str) -> float | None:
+    value = fields.get(key)
+    return value if isinstance(value, float) else _int(fields, key)
+
+
+def _text(fields: dict[str, Any], key: str) -> str | None:
+    value = fields.get(key)
+    if value is not None and not isinstance(value, str):
+        raise _wrong(key, "text", value)
+    return value
+
+
+def _map(fields: dict[str, Any], key: str) -> dict[str, Any] | None:
+    value = fields.get(key)
+    if value is not None and not isinstance(value, dict):
+        raise _wrong(key, "a map", value)
+    return value
+
+
+def _body(fields: dict[str, Any], key: str) -> bytes | None:
+    value = fields.get(key)
+    if value is None or isinstance(value, bytes):
+        return value
+    if isinstance(value, list) and all(type(item) is int and 0 <= item < 256 for item in value):
+        return bytes(value)
+    raise _wrong(key, "bytes", value)
+
+
+def _header_map(fields: dict[str, Any], key: str) -> Headers | None:
+    found = _map(fields, key)
+    if found is None:
+        return None
+    for name, value in found.items():
+        if not isinstance(name, str) or not isinstance(value, str):
+            raise _wrong(key, "a map from text to text", value if isinstance(name, str) else name)
+    return tuple(found.items())
+
+
+def _header_fields(fields: dict[str, Any], key: str) -> Headers | None:
+    found = fields.get(key)
+    if found is None:
+        return None
+    if not isinstance(found, list):
+        raise _wrong(key, "a list of pairs", found)
+    pairs = []
+    for pair in found:
+        match pair:
+            case [str(name), str(value)]:
+                pairs.append((name, value))
+            case _:
+                raise _wrong(key, "a list of pairs of text", pair)
+    return tuple(pairs)
+
+
+def _outcome(fields: dict[str, Any]) -> Outcome:
+    text = _text(fields, "outcome") or Outcome.COMPLETE.value
+    try:
+        return Outcome(text)
+    except ValueError:
+        raise RecordError(f"outcome has no value {text!r}") from None

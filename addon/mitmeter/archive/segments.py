@@ -1,0 +1,292 @@
+"""Append-only files of records: `<folder>/<name>.cborseq.zst`, each one zstd stream over a CBOR sequence (RFC 8742).
+
+All records of a segment share one compression window, so a conversation that resends its history costs what is new.
+The stream is flushed to a block boundary after every record, which makes each of them readable while the segment
+grows and after a crash: `zstd -dc FILE` prints all there is and then complains of the missing end.
+"""
+
+import contextlib
+import fcntl
+import os
+import secrets
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from io import BufferedReader
+from pathlib import Path
+
+import zstandard
+
+from mitmeter.archive.record import RecordError, item_end
+from mitmeter.exchange import Place
+
+SUFFIX = ".cborseq.zst"
+SEAL_SIZE = 32 * 2**20
+
+# A window of 32 MiB, since a segment is sealed at that size. Long-distance matching would cost 2.5 x the CPU for 2 %.
+_PARAMETERS = zstandard.ZstdCompressionParameters.from_level(3, window_log=25, write_checksum=True)
+_CHUNK_BYTES = 2**18
+_PIECE_BYTES = 2**12
+
+# Written after every flush. Readers of a stream that has no end yet drop what is decoded and not handed out when the
+# input ends with it (python-zstandard 0.25 `stream_reader`; zstd before 1.5.6, facebook/zstd#3602): one more block,
+# raw and of no bytes, keeps them from that.
+_EMPTY_BLOCK = b"\x00\x00\x00"
+
+
+class SegmentError(OSError):
+    """A capture cannot be read from its segment; the message says why."""
+
+
+class SegmentWriter:
+    """Appends records to segments of its own in a folder that it may share with other writers.
+
+    Nothing is created before the first append. The open segment is locked (flock), so that `is_open` can tell it
+    from those that nobody writes any more. To be used from one thread at a time.
+    """
+
+    def __init__(self, folder: Path, *, seal_size: int = SEAL_SIZE) -> None:
+        """`seal_size` is the bytes of records, before compression, after which a segment is ended."""
+        self._folder = folder
+        self._seal_size = seal_size
+        self._compressor = zstandard.ZstdCompressor(compression_params=_PARAMETERS)
+        self._open: _OpenSegment | None = None
+
+    def append(self, record: bytes, now: float) -> Place:
+        """Write one record through to the operating system; `now` (epoch seconds) names a segment that is begun.
+
+        Raises OSError where it cannot be written. The segment is then abandoned with what it held before, and the
+        next append begins another.
+        """
+        if self._open is None:
+            self._open = _OpenSegment(self._folder, self._compressor.compressobj(), now)
+        segment = self._open
+        try:
+            offset = segment.append(record)
+        except BaseException:
+            # Whatever stopped it, the compressor is now ahead of the file: nothing may be added to this stream.
+            self._open = None
+            segment.abandon()
+            raise
+        if segment.size >= self._seal_size:
+            # The record is written; a segment without its end reads as well as one with it.
+            with contextlib.suppress(OSError):
+                self.close()
+        return Place(segment.name, offset, len(record))
+
+    def close(self) -> None:
+        """Seal the open segment, if any; a later append begins another. Raises OSError where the end is not written."""
+        segment, self._open = self._open, None
+        if segment is not None:
+            segment.seal()
+
+
+class _OpenSegment:
+    """A file, its compressor, how many bytes of records it holds and how many bytes of them, compressed, are good."""
+
+    def __init__(self, folder: Path, compressor: "zstandard.ZstdCompressionObj", now: float) -> None:
+        make_private_folder(folder)
+        self.path, self._fd = _create(folder, now)
+        self.name = self.path.name
+        self.size = 0
+        self._written = 0
+        self._compressor = compressor
+
+    def append(self, record: bytes) -> int:
+        begun = self._compressor.compress(record)
+        flushed = self._compressor.flush(zstandard.COMPRESSOBJ_FLUSH_BLOCK)
+        self._write(b"".join((begun, flushed, _EMPTY_BLOCK)))
+        offset, self.size = self.size, self.size + len(record)
+        return offset
+
+    def seal(self) -> None:
+        try:
+            self._write(self._compressor.flush(zstandard.COMPRESSOBJ_FLUSH_FINISH))
+        except OSError:
+            self.abandon()
+            raise
+        os.close(self._fd)
+
+    def abandon(self) -> None:
+        # What failed may be the file itself, so this is tried and no more: readers cope with a torn tail.
+        with contextlib.suppress(OSError):
+            os.ftruncate(self._fd, self._written)
+        with contextlib.suppress(OSError):
+            if self._written == 0:
+                self.path.unlink()
+        os.close(self._fd)
+
+    def _write(self, data: bytes) -> None:
+        rest = memoryview(data)
+        while rest:
+            # One call writes it all, unless the disk is nearly full: then the call for the rest says so.
+            rest = rest[os.write(self._fd, rest) :]
+        self._written += len(data)
+
+
+def is_open(path: Path) -> bool:
+    """Whether a writer, in this process or another, has the segment open. Raises OSError where it is not there."""
+    fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(fd)
+    return False
+
+
+class SegmentReader:
+    """Reads records of a folder's segments one after the other, in one thread at a time.
+
+    It keeps its decoder's window of 32 MiB: to have that paged in anew costs more than to decode into it.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._decompressor = zstandard.ZstdDecompressor()
+
+    def read(self, place: Place) -> bytes:
+        """The record at a place, from a sealed, open or torn segment; decodes up to its end and no further.
+
+        Raises SegmentError where the file is missing, ends before the record does, or is damaged up to there.
+        """
+        if place.offset < 0 or place.size < 0:
+            raise SegmentError(f"{place.segment}: no record can lie at {place.offset} with {place.size} bytes")
+        with _opened(self._folder / _plain(place.segment)) as file:
+            stream = self._decompressor.stream_reader(file, read_size=_CHUNK_BYTES)
+            _skip(stream, place)
+            return _take(stream, place)
+
+
+def read(folder: Path, place: Place) -> bytes:
+    """`SegmentReader.read`, once."""
+    return SegmentReader(folder).read(place)
+
+
+def scan(path: Path) -> Iterator[tuple[int, bytes]]:
+    """Every whole record of a segment, with its offset; a torn tail ends it quietly.
+
+    Raises SegmentError where the file is missing or damaged, after the records that lie 4 KiB or more before that.
+    """
+    with _opened(path) as file:
+        stream = zstandard.ZstdDecompressor().stream_reader(file, read_size=_CHUNK_BYTES)
+        pending, offset, damage = b"", 0, None
+        while damage is None:
+            # As much again as is pending: the work stays linear for a record that is larger than a chunk.
+            more, damage = _read_pieces(stream, path.name, max(len(pending), _CHUNK_BYTES))
+            pending += more
+            start = 0
+            while start < len(pending) and (end := _item_end(path.name, pending, start)) is not None:
+                yield offset + start, pending[start:end]
+                start = end
+            pending = pending[start:]
+            offset += start
+            if not more:
+                break
+    if damage is not None:
+        raise damage
+
+
+def make_private_folder(folder: Path) -> None:
+    """Make a folder, and the parents it lacks, with mode 0700 whatever the umask; one that exists is left as it is."""
+    if folder.is_dir():
+        return
+    make_private_folder(folder.parent)
+    try:
+        folder.mkdir(mode=0o700)
+    except FileExistsError:
+        return
+    folder.chmod(0o700)
+
+
+def _create(folder: Path, now: float) -> tuple[Path, int]:
+    stamp = datetime.fromtimestamp(now, UTC).strftime("%Y%m%dT%H%M%S%fZ")
+    while True:
+        path = folder / f"{stamp}-{os.getpid()}-{secrets.token_hex(2)}{SUFFIX}"
+        try:
+            fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        except FileExistsError:
+            continue
+        os.fchmod(fd, 0o600)
+        # A file system without locks still takes captures.
+        with contextlib.suppress(OSError):
+            fcntl.flock(fd, fcntl.LOCK_EX)
+        return path, fd
+
+
+def _plain(name: str) -> str:
+    if name in ("", "..") or Path(name).name != name:
+        raise SegmentError(f"{name!r} is not the name of a segment")
+    return name
+
+
+def _opened(path: Path) -> BufferedReader:
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except OSError as error:
+        raise SegmentError(error.errno, f"cannot be opened ({error.strerror})", str(path)) from error
+    try:
+        return os.fdopen(fd, "rb")
+    except OSError as error:
+        os.close(fd)
+        raise SegmentError(error.errno, f"cannot be opened ({error.strerror})", str(path)) from error
+
+
+def _skip(stream: "zstandard.ZstdDecompressionReader", place: Place) -> None:
+    left = place.offset
+    room = memoryview(bytearray(min(left, _CHUNK_BYTES)))
+    while left:
+        try:
+            count = stream.readinto(room[:left])
+        except (zstandard.ZstdError, OSError) as error:
+            raise _damaged(place.segment, error) from error
+        if not count:
+            raise SegmentError(f"{place.segment}: ends {left} bytes before the record at {place.offset} begins")
+        left -= count
+
+
+def _take(stream: "zstandard.ZstdDecompressionReader", place: Place) -> bytes:
+    parts = []
+    missing = place.size
+    while missing:
+        part = _read_some(stream, place.segment, min(missing, _CHUNK_BYTES))
+        if not part:
+            raise SegmentError(f"{place.segment}: ends {missing} bytes before the end of the record")
+        parts.append(part)
+        missing -= len(part)
+    return b"".join(parts)
+
+
+def _read_some(stream: "zstandard.ZstdDecompressionReader", name: str, size: int) -> bytes:
+    try:
+        return stream.read(size)
+    except (zstandard.ZstdError, OSError) as error:
+        raise _damaged(name, error) from error
+
+
+def _read_pieces(
+    stream: "zstandard.ZstdDecompressionReader", name: str, size: int
+) -> tuple[bytes, SegmentError | None]:
+    """At least `size` bytes unless the stream ends, and what is wrong with the next ones."""
+    # A read that meets damage loses what it had decoded before, so each is for a little only.
+    parts: list[bytes] = []
+    while len(parts) * _PIECE_BYTES < size:
+        try:
+            part = _read_some(stream, name, _PIECE_BYTES)
+        except SegmentError as damage:
+            return b"".join(parts), damage
+        if not part:
+            break
+        parts.append(part)
+    return b"".join(parts), None
+
+
+def _item_end(name: str, data: bytes, start: int) -> int | None:
+    try:
+        return item_end(data, start)
+    except RecordError as error:
+        raise _damaged(name, error) from error
+
+
+def _damaged(name: str, error: Exception) -> SegmentError:
+    return SegmentError(f"{name}: cannot be decoded ({error})")

@@ -1,0 +1,111 @@
+"""The database's tables, as steps that each lead from one `PRAGMA user_version` to the next.
+
+A step that has been released is never edited: a change is a new step. Tables are STRICT, so a value of the wrong type
+is refused where it is written.
+"""
+
+import sqlite3
+
+# Columns are named after the fields of `mitmeter.exchange`; started is epoch seconds, anomalies and reported are JSON.
+_FIRST = (
+    """
+    CREATE TABLE exchanges (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        flow_id TEXT NOT NULL,
+        started REAL NOT NULL,
+        method TEXT NOT NULL,
+        host TEXT NOT NULL,
+        path TEXT NOT NULL,
+        provider TEXT,
+        api TEXT,
+        operation TEXT,
+        model TEXT,
+        request_model TEXT,
+        stream INTEGER NOT NULL,
+        status INTEGER,
+        content_type TEXT,
+        outcome TEXT NOT NULL,
+        error TEXT,
+        error_type TEXT,
+        finish TEXT,
+        service_tier TEXT,
+        response_id TEXT,
+        credential TEXT,
+        input_tokens INTEGER,
+        output_tokens INTEGER,
+        cache_read_tokens INTEGER,
+        cache_write_tokens INTEGER,
+        reasoning_tokens INTEGER,
+        total_tokens INTEGER,
+        draft_tokens INTEGER,
+        draft_accepted_tokens INTEGER,
+        source TEXT,
+        duration_ms REAL,
+        headers_ms REAL,
+        first_byte_ms REAL,
+        first_token_ms REAL,
+        prompt_per_second REAL,
+        tokens_per_second REAL,
+        rate_source TEXT,
+        request_bytes INTEGER NOT NULL,
+        response_bytes INTEGER NOT NULL,
+        decoded_bytes INTEGER NOT NULL,
+        client_address TEXT,
+        client_agent TEXT,
+        anomalies TEXT NOT NULL,
+        reported TEXT
+    ) STRICT
+    """,
+    "CREATE INDEX exchanges_started ON exchanges (started)",
+    "CREATE INDEX exchanges_model_started ON exchanges (model, started)",
+    "CREATE INDEX exchanges_flow_id ON exchanges (flow_id)",
+    """
+    CREATE TABLE captures (
+        exchange_id INTEGER PRIMARY KEY REFERENCES exchanges (id) ON DELETE CASCADE,
+        segment TEXT NOT NULL,
+        offset INTEGER NOT NULL,
+        size INTEGER NOT NULL
+    ) STRICT
+    """,
+    "CREATE INDEX captures_segment ON captures (segment)",
+    "CREATE TABLE counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID",
+)
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST,)
+
+
+class SchemaError(Exception):
+    """The file is not a database that this version can work with; the message says why."""
+
+
+def migrate(connection: sqlite3.Connection, migrations: tuple[tuple[str, ...], ...] = MIGRATIONS) -> None:
+    """Bring a database up to date, a transaction a step; several processes may do so at once.
+
+    Raises SchemaError where the database is newer than `migrations`, sqlite3.Error where a step fails (the database
+    is then as it was before that step).
+    """
+    while check(connection, migrations) < len(migrations):
+        connection.execute("BEGIN IMMEDIATE")
+        with connection:
+            # Read again under the lock: another process may have been faster.
+            version = check(connection, migrations)
+            if version < len(migrations):
+                for statement in migrations[version]:
+                    connection.execute(statement)
+                connection.execute(f"PRAGMA user_version = {version + 1}")
+
+
+def check(connection: sqlite3.Connection, migrations: tuple[tuple[str, ...], ...] = MIGRATIONS) -> int:
+    """The version of a database; raises SchemaError where it is newer than `migrations`, or not a database at all."""
+    try:
+        version: int = connection.execute("PRAGMA user_version").fetchone()[0]
+    except sqlite3.OperationalError:
+        raise
+    except sqlite3.DatabaseError as error:
+        raise SchemaError(f"not a mitmeter database ({error})") from error
+    if version > len(migrations):
+        raise SchemaError(
+            f"the database has version {version}, and this mitmeter knows versions up to {len(migrations)}: "
+            "it was written by a newer one"
+        )
+    return version

@@ -1,0 +1,188 @@
+"""Rows, the place of each capture, and counters, in one SQLite database that several processes may share."""
+
+import contextlib
+import os
+import sqlite3
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from mitmeter.exchange import Exchange, Place
+from mitmeter.store.rows import COLUMNS, Row, Stat, flatten, unflatten, valid_text
+from mitmeter.store.schema import MIGRATIONS, SchemaError, check, migrate
+from mitmeter.store.stats import Group, collect
+
+_BUSY_MS = 5000
+
+_INSERT = f"INSERT INTO exchanges ({', '.join(COLUMNS)}) VALUES ({', '.join('?' * len(COLUMNS))})"
+_SELECT = f"SELECT id, EXISTS (SELECT 1 FROM captures WHERE exchange_id = id), {', '.join(COLUMNS)} FROM exchanges "
+_PLACE = "INSERT INTO captures (exchange_id, segment, offset, size) VALUES (?, ?, ?, ?)"
+_COUNT = (
+    "INSERT INTO counters (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = value + excluded.value"
+)
+
+
+class Batch:
+    """One open transaction, from `Store.batch`. Raises sqlite3.Error where the database refuses."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+
+    def add(self, exchange: Exchange) -> int:
+        """Insert a row; its id, which another row gets if the batch is rolled back."""
+        values = flatten(exchange)
+        try:
+            cursor = self._connection.execute(_INSERT, values)
+        except UnicodeEncodeError:
+            cursor = self._connection.execute(_INSERT, valid_text(values))
+        return cursor.lastrowid or 0
+
+    def place(self, ident: int, place: Place) -> None:
+        """Say where the capture of a row lies; to be called once it lies there."""
+        self._connection.execute(_PLACE, (ident, place.segment, place.offset, place.size))
+
+    def count(self, name: str, n: int) -> None:
+        """Add to a counter, which begins at 0."""
+        self._connection.execute(_COUNT, (name, n))
+
+
+class Store:
+    """An open database. It belongs to the thread that opened it; sqlite3.ProgrammingError in any other."""
+
+    def __init__(self, path: Path, *, readonly: bool = False) -> None:
+        """Open it; unless `readonly`, make it (0600, its folder 0700) and bring its tables up to date.
+
+        Raises FileNotFoundError where it is to be read and is not there, SchemaError where it is not a database of
+        ours or was written by a newer version, sqlite3.Error where it cannot be used, OSError where it cannot be made.
+        """
+        if readonly and not path.exists():
+            raise FileNotFoundError(f"no database at {path}: nothing has been metered there yet")
+        if not readonly:
+            _make_private(path)
+        self._connection = _connect(path, readonly)
+        try:
+            _prepare(self._connection, readonly)
+        except SchemaError as error:
+            self._connection.close()
+            raise SchemaError(f"{path}: {error}") from error
+        except BaseException:
+            self._connection.close()
+            raise
+
+    def close(self) -> None:
+        """Close it; a second time does nothing."""
+        self._connection.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+    @contextlib.contextmanager
+    def batch(self) -> Iterator[Batch]:
+        """One write transaction: committed when the block is left, rolled back where it is left by an exception.
+
+        Waits up to 5 s for other writers, then raises sqlite3.OperationalError, as it does for a full disk.
+        """
+        self._connection.execute("BEGIN IMMEDIATE")
+        with self._connection:
+            yield Batch(self._connection)
+
+    def rows(
+        self, *, limit: int | None = None, after: int | None = None, before: int | None = None, newest: bool = True
+    ) -> list[Row]:
+        """Rows in ascending order of id: those with `after` < id < `before`, of these at most `limit`.
+
+        With `newest` these are the last ones, else the first ones (to page forward with `after`).
+        """
+        wanted = "WHERE id > ? AND id < ? " if before is not None else "WHERE id > ? "
+        bounds = [-1 if after is None else after, *([] if before is None else [before])]
+        order = "DESC" if newest else "ASC"
+        query = f"{_SELECT}{wanted}ORDER BY id {order} LIMIT ?"
+        found = self._connection.execute(query, (*bounds, -1 if limit is None else max(0, limit)))
+        rows = [Row(ident, unflatten(values), bool(captured)) for ident, captured, *values in found]
+        if newest:
+            rows.reverse()
+        return rows
+
+    def row(self, ident: int) -> Row | None:
+        """One row, None where there is none of that id."""
+        for found, captured, *values in self._connection.execute(f"{_SELECT}WHERE id = ?", (ident,)):
+            return Row(found, unflatten(values), bool(captured))
+        return None
+
+    def place(self, ident: int) -> Place | None:
+        """Where the capture of a row lies, None where it has none."""
+        query = "SELECT segment, offset, size FROM captures WHERE exchange_id = ?"
+        found = self._connection.execute(query, (ident,)).fetchone()
+        return None if found is None else Place(*found)
+
+    def find(self, flow_id: str, started: float) -> int | None:
+        """The id of the exchange of that flow and time (epoch seconds), by which an import knows what is here."""
+        query = "SELECT id FROM exchanges WHERE flow_id = ? AND started = ? ORDER BY id LIMIT 1"
+        found = self._connection.execute(query, (flow_id, started)).fetchone()
+        return None if found is None else found[0]
+
+    def stats(self, group: Group) -> list[Stat]:
+        """Sums and medians over all exchanges, by group; the group with the most requests first."""
+        return collect(self._connection, group)
+
+    def counters(self) -> dict[str, int]:
+        """Every counter, by name."""
+        return dict(self._connection.execute("SELECT name, value FROM counters ORDER BY name"))
+
+
+def _connect(path: Path, readonly: bool) -> sqlite3.Connection:
+    mode = "ro" if readonly else "rw"
+    return sqlite3.connect(
+        f"{path.resolve().as_uri()}?mode={mode}", uri=True, timeout=_BUSY_MS / 1000, isolation_level=None
+    )
+
+
+def _prepare(connection: sqlite3.Connection, readonly: bool) -> None:
+    if readonly:
+        if check(connection) < len(MIGRATIONS):
+            raise SchemaError("the database is older than this mitmeter: run it once to bring the database up to date")
+        return
+    check(connection)
+    _use_wal(connection)
+    # NORMAL may lose the newest commits when the power fails, never consistency, and nothing when the process dies.
+    connection.execute("PRAGMA synchronous = NORMAL")
+    connection.execute("PRAGMA foreign_keys = ON")
+    migrate(connection)
+
+
+def _use_wal(connection: sqlite3.Connection) -> None:
+    """Change the journal, for which SQLite, unlike elsewhere, does not wait for another process that does the same."""
+    deadline = time.monotonic() + _BUSY_MS / 1000
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)
+        else:
+            return
+
+
+def _make_private(path: Path) -> None:
+    """Make an empty file of mode 0600 whatever the umask, where there is none; SQLite gives -wal and -shm its mode."""
+    _make_private_folder(path.parent)
+    # Only a file that was not there is opened: closing any descriptor of a database in use drops SQLite's locks on it.
+    with contextlib.suppress(FileExistsError):
+        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        os.fchmod(fd, 0o600)
+        os.close(fd)
+
+
+def _make_private_folder(folder: Path) -> None:
+    if folder.is_dir():
+        return
+    _make_private_folder(folder.parent)
+    with contextlib.suppress(FileExistsError):
+        folder.mkdir(mode=0o700)
+        folder.chmod(0o700)

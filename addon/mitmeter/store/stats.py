@@ -1,0 +1,67 @@
+"""Sums and medians over the rows, by group."""
+
+import sqlite3
+from array import array
+from collections import defaultdict
+from statistics import median
+from typing import Literal
+
+from mitmeter.store.rows import Stat
+
+type Group = Literal["model", "provider", "host", "path", "outcome"]
+type _Medians = dict[str | None, tuple[float | None, float | None]]
+
+_GROUPS = ("model", "provider", "host", "path", "outcome")
+
+# The columns of _SUMS, as fields of Stat.
+_SUMMED = (
+    *("name", "requests", "errors", "aborted"),
+    *("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens", "reasoning_tokens"),
+    "total_duration_ms",
+)
+
+# NOT INDEXED: walking the index on `model` fetches the rows in its order, which takes twice the time of a scan.
+_SUMS = """
+    SELECT {group}, count(*),
+        sum(outcome IN ('error', 'unreachable')), sum(outcome IN ('client_aborted', 'upstream_aborted')),
+        sum(input_tokens), sum(output_tokens), sum(cache_read_tokens), sum(cache_write_tokens), sum(reasoning_tokens),
+        sum(duration_ms)
+    FROM exchanges NOT INDEXED GROUP BY 1 ORDER BY 2 DESC, 1
+"""
+_VALUES = "SELECT {group}, first_token_ms, duration_ms FROM exchanges NOT INDEXED"
+
+
+def collect(connection: sqlite3.Connection, group: Group) -> list[Stat]:
+    """The stats of every group, the one with the most requests first; about 2 s for a million rows.
+
+    Raises ValueError for a group that there is not, sqlite3.Error where the database cannot be read.
+    """
+    if group not in _GROUPS:
+        raise ValueError(f"exchanges are grouped by one of {', '.join(_GROUPS)}, not by {group!r}")
+    connection.execute("BEGIN")
+    with connection:
+        # In one transaction, so that a row added meanwhile is in both or in neither.
+        sums = connection.execute(_SUMS.format(group=group)).fetchall()
+        medians = _medians(connection, group)
+    stats = []
+    for values in sums:
+        first_token_ms, duration_ms = medians[values[0]]
+        summed = dict(zip(_SUMMED, values, strict=True))
+        stats.append(Stat(**summed, first_token_ms=first_token_ms, duration_ms=duration_ms))
+    return stats
+
+
+def _medians(connection: sqlite3.Connection, group: Group) -> _Medians:
+    """The medians of first_token_ms and duration_ms by group: in SQL, this takes twice as long."""
+    values: defaultdict[str | None, tuple[array[float], array[float]]] = defaultdict(lambda: (array("d"), array("d")))
+    for name, first_token_ms, duration_ms in connection.execute(_VALUES.format(group=group)):
+        first_tokens, durations = values[name]
+        if first_token_ms is not None:
+            first_tokens.append(first_token_ms)
+        if duration_ms is not None:
+            durations.append(duration_ms)
+    return {name: (_middle(first_tokens), _middle(durations)) for name, (first_tokens, durations) in values.items()}
+
+
+def _middle(values: array[float]) -> float | None:
+    return median(values) if values else None
