@@ -57,16 +57,14 @@ class SegmentWriter:
         Raises OSError where it cannot be written. The segment is then abandoned with what it held before, and the
         next append begins another.
         """
-        if self._open is None:
-            self._open = _OpenSegment(self._folder, self._compressor.compressobj(), now)
-        segment = self._open
-        try:
+        segment = self._open or _OpenSegment(self._folder, self._compressor.compressobj(), now)
+        self._open = None
+        with contextlib.ExitStack() as failed:
+            # Whatever stops it, the compressor is then ahead of the file: nothing may be added to this stream.
+            failed.callback(segment.abandon)
             offset = segment.append(record)
-        except BaseException:
-            # Whatever stopped it, the compressor is now ahead of the file: nothing may be added to this stream.
-            self._open = None
-            segment.abandon()
-            raise
+            failed.pop_all()
+        self._open = segment
         if segment.size >= self._seal_size:
             # The record is written; a segment without its end reads as well as one with it.
             with contextlib.suppress(OSError):

@@ -62,14 +62,13 @@ class Store:
         if not readonly:
             _make_private(path)
         self._connection = _connect(path, readonly)
-        try:
-            _prepare(self._connection, readonly)
-        except SchemaError as error:
-            self._connection.close()
-            raise SchemaError(f"{path}: {error}") from error
-        except BaseException:
-            self._connection.close()
-            raise
+        with contextlib.ExitStack() as failed:
+            failed.callback(self._connection.close)
+            try:
+                _prepare(self._connection, readonly)
+            except SchemaError as error:
+                raise SchemaError(f"{path}: {error}") from error
+            failed.pop_all()
 
     def close(self) -> None:
         """Close it; a second time does nothing."""
