@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from mitmeter.exchange import Exchange, Outcome
-from mitmeter.recorder import Answer, Opening, Recorder
+from mitmeter.exchange import Answer, Exchange, Opening, Outcome
+from mitmeter.recorder import Recorder
 from mitmeter.redact import Redacted
 from mitmeter.usage.registry import Match, find
 

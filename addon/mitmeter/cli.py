@@ -140,7 +140,9 @@ def stats(folder: Path, group: Any, as_json: bool) -> None:
 
 @main.command()
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
-@click.option("-n", "--lines", default=10, show_default=True, type=click.IntRange(min=0), help="Old rows to begin with.")
+@click.option(
+    "-n", "--lines", default=10, show_default=True, type=click.IntRange(min=0), help="Old rows to begin with."
+)
 @click.pass_obj
 def tail(folder: Path, as_json: bool, lines: int) -> None:
     """Follow exchanges as they end, until Ctrl-C."""

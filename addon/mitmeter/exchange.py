@@ -33,6 +33,7 @@ class Message(Struct, frozen=True, gc=False):
 
 
 type Source = Literal["body", "headers", "timings"]
+type RateSource = Literal["server", "wire"]
 type Headers = tuple[tuple[str, str], ...]
 
 
@@ -66,7 +67,7 @@ class Timing(Struct, frozen=True, kw_only=True):
     first_token_ms: float | None = None
     prompt_per_second: float | None = None
     tokens_per_second: float | None = None
-    rate_source: Literal["server", "wire"] | None = None
+    rate_source: RateSource | None = None
 
 
 class Sizes(Struct, frozen=True, kw_only=True):
@@ -148,3 +149,30 @@ class Place(Struct, frozen=True):
     segment: str
     offset: int
     size: int
+
+
+class Opening(Struct, frozen=True, kw_only=True):
+    """The request as it was sent. `zero` is its first byte on a steady clock, `started` the same on the wall clock."""
+
+    flow_id: str
+    started: float
+    zero: float
+    method: str
+    url: str
+    http_version: str = "HTTP/1.1"
+    headers: Headers = ()
+    body: bytes | None = None
+    client: Client = Client()
+
+
+def field_values(headers: Headers, name: str) -> list[str]:
+    """Return every value of a header, by lower-case name."""
+    return [value for field, value in headers if field.lower() == name]
+
+
+class Answer(Struct, frozen=True, kw_only=True):
+    """The response's head."""
+
+    status: int
+    reason: str | None = None
+    headers: Headers = ()

@@ -10,8 +10,8 @@ from mitmproxy import exceptions, http
 from mitmproxy.io import FlowReader
 from msgspec import to_builtins
 
-from mitmeter.exchange import Client, Exchange, Headers, Outcome
-from mitmeter.recorder import Answer, Limits, Opening, Recorder
+from mitmeter.exchange import Answer, Client, Exchange, Headers, Opening, Outcome
+from mitmeter.recorder import Limits, Recorder
 from mitmeter.redact import Redacted
 from mitmeter.usage.registry import Match, find
 
@@ -50,7 +50,7 @@ def opening(
 ) -> Opening:
     """Return the request as it stands now, with the client's own Accept-Encoding where it was filtered.
 
-    `zero` is its first byte on the steady clock; `uploaded` is the body where it was streamed and so is not on the flow.
+    `zero` is its first byte on the steady clock; `uploaded` is the body where it was streamed, so not on the flow.
     """
     request = flow.request
     headers = fields(request.headers)

@@ -11,16 +11,14 @@ import logging
 import signal
 import threading
 import time
-from pathlib import Path
 from weakref import WeakKeyDictionary
 
 from mitmproxy import command, contentviews, ctx, exceptions, flowfilter, hooks, http
 from mitmproxy.addonmanager import Loader
-from mitmproxy.utils import human
 
-from mitmeter import flows
+from mitmeter import flows, options
 from mitmeter.exchange import Exchange, Outcome
-from mitmeter.recorder import Limits
+from mitmeter.options import NAMES, OPTIONS, PREFIX
 from mitmeter.store.sqlite import Store
 from mitmeter.summary import line, marker, remark, totals
 from mitmeter.tee import Kept, noting, tee
@@ -32,8 +30,6 @@ from mitmeter.worker import Ending, Live, Settings, Worker
 
 SMALL = 1 << 20
 DRAIN_SECONDS = 10.0
-PREFIX = "meter_"
-CAPTURES = ("all", "headers", "none")
 
 log = logging.getLogger("mitmeter")
 
@@ -63,20 +59,20 @@ class Meter:
 
     def load(self, loader: Loader) -> None:
         """Declare the options and the content view."""
-        loader.add_option("meter_dir", str, "", "Where rows and captures are kept (default: meter in the confdir).")
-        loader.add_option("meter_filter", str, "", "Meter what this flow filter matches (default: known LLM APIs).")
-        loader.add_option("meter_capture", str, "all", "What captures hold.", CAPTURES)
-        loader.add_option("meter_body_limit", str, "16m", "Bytes of each body that a capture keeps (k, m, g allowed).")
-        loader.add_option("meter_archive_limit", str, "2g", "Bytes of captures to keep; the oldest segment goes first.")
-        loader.add_option("meter_archive_days", int, 0, "Days to keep captures (0: until the limit); rows stay.")
+        for option in OPTIONS:
+            loader.add_option(option.name, type(option.default), option.default, option.help, option.choices)
         contentviews.add(self._view)
 
     def configure(self, updated: set[str]) -> None:
         """Check the options; raises OptionsError that says what is accepted."""
         if not any(name.startswith(PREFIX) for name in updated):
             return
-        self._filter = _parsed_filter(ctx.options.meter_filter)
-        settings = _settings()
+        values = {name: getattr(ctx.options, name) for name in NAMES}
+        try:
+            settings = options.settings(values, ctx.options.confdir)
+            self._filter = flowfilter.parse(values["meter_filter"]) if values["meter_filter"] else None
+        except ValueError as error:
+            raise _refused(error) from error
         if self._worker is not None and self._settings != settings:
             self._start(settings)
         self._settings = settings
@@ -85,7 +81,7 @@ class Meter:
         """Start the worker, refuse options that nobody knows, and stop in order when the terminal closes."""
         unknown = [name for name in getattr(ctx.options, "deferred", ()) if name.startswith(PREFIX)]
         for name in unknown:
-            log.error("mitmeter: unknown option %s; known are %s", name, ", ".join(_known_options()))
+            log.error("mitmeter: unknown option %s; known are %s", name, ", ".join(NAMES))
         self._loop = asyncio.get_running_loop()
         if _may_handle_signals():
             self._loop.add_signal_handler(signal.SIGHUP, ctx.master.shutdown)
@@ -99,7 +95,7 @@ class Meter:
         try:
             worker.start()
         except OSError as error:
-            raise exceptions.OptionsError(f"meter_dir {settings.folder}: {error.strerror or error}") from error
+            raise _refused(f"meter_dir {settings.folder}: {error.strerror or error}") from error
         self._worker = worker
 
     def done(self) -> None:
@@ -154,7 +150,8 @@ class Meter:
         self._finish(flow, flows.cut_by(flow), flow.error.msg if flow.error else None)
 
     def _begin(self, flow: http.HTTPFlow, watched: Watched) -> Live:
-        opening = flows.opening(flow, watched.zero, watched.accepted, watched.upload and watched.upload.content())
+        uploaded = watched.upload.content() if watched.upload is not None else None
+        opening = flows.opening(flow, watched.zero, watched.accepted, uploaded)
         live = Live(opening, watched.match, flow)
         live.answer, live.answered_at = flows.answer(flow), time.perf_counter()
         watched.live = live
@@ -187,14 +184,14 @@ class Meter:
         log.info("%s", line(exchange, ident))
         ctx.master.addons.trigger(hooks.UpdateHook([flow]))
 
-    @command.command("meter.flush")
+    @command.command("meter.flush")  # type: ignore[untyped-decorator]  # mitmproxy's is not annotated
     def flush(self) -> str:
         """Write what has ended to disk and say whether it is there."""
         if self._worker is None:
             return "not metering"
         return "flushed" if self._worker.flush(DRAIN_SECONDS) else "still writing"
 
-    @command.command("meter.stats")
+    @command.command("meter.stats")  # type: ignore[untyped-decorator]  # mitmproxy's is not annotated
     def stats(self) -> str:
         """Return the totals by model of everything metered in meter_dir."""
         self.flush()
@@ -214,41 +211,8 @@ def _may_handle_signals() -> bool:
     return threading.current_thread() is threading.main_thread()
 
 
-def _known_options() -> list[str]:
-    return sorted(name for name in ctx.options if name.startswith(PREFIX))
-
-
-def _parsed_filter(expression: str) -> flowfilter.TFilter | None:
-    if not expression:
-        return None
-    try:
-        return flowfilter.parse(expression)
-    except ValueError as error:
-        raise exceptions.OptionsError(f"meter_filter: {error}; a mitmproxy flow filter is accepted") from error
-
-
-def _size(name: str) -> int:
-    text = getattr(ctx.options, name)
-    try:
-        size = human.parse_size(text)
-    except ValueError:
-        size = None
-    if size is None or size <= 0:
-        raise exceptions.OptionsError(f"{name}: {text!r} is not a size; accepted are bytes, or a number with k, m or g")
-    return size
-
-
-def _settings() -> Settings:
-    folder = Path(ctx.options.meter_dir or Path(ctx.options.confdir) / "meter").expanduser()
-    if ctx.options.meter_archive_days < 0:
-        raise exceptions.OptionsError("meter_archive_days: a number of days is accepted, 0 for no limit by age")
-    return Settings(
-        folder=folder,
-        capture=ctx.options.meter_capture,
-        limits=Limits(body=_size("meter_body_limit")),
-        archive_bytes=_size("meter_archive_limit"),
-        archive_days=ctx.options.meter_archive_days or None,
-    )
+def _refused(error: Exception | str) -> exceptions.OptionsError:
+    return exceptions.OptionsError(str(error))  # type: ignore[no-untyped-call]  # mitmproxy's is not annotated
 
 
 def _narrow(request: http.Request) -> tuple[bytes, ...] | None:

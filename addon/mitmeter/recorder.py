@@ -1,6 +1,6 @@
 """One exchange from first byte to last: feed(chunk, at), close(outcome, at) -> (Exchange, Redacted).
 
-Pure: times are arguments, in seconds on any steady clock whose zero is the exchange's own `Opening.zero`. Body bytes are
+Pure: times are arguments, in seconds on any steady clock, on which `Opening.zero` is the request. Body bytes are
 decompressed, framed and read as they come; each message's offset in the decoded body tells at which chunk's time it had
 arrived, so that chunks may be fed in batches without blurring the clock. The capture keeps at most `Limits.body` bytes
 of each body; what passes beyond that is still metered.
@@ -8,15 +8,30 @@ of each body; what passes beyond that is still metered.
 
 from bisect import bisect_left
 from collections.abc import Iterable
+from contextlib import suppress
 from urllib.parse import urlsplit
 
 from msgspec import Struct
 
-from mitmeter.exchange import Capture, Client, Exchange, Headers, Message, Outcome, Sizes, Timing, Usage
+from mitmeter.body import Body
+from mitmeter.exchange import (
+    Answer,
+    Capture,
+    Exchange,
+    Headers,
+    Message,
+    Opening,
+    Outcome,
+    RateSource,
+    Sizes,
+    Timing,
+    Usage,
+    field_values,
+)
 from mitmeter.redact import Redacted, redact
 from mitmeter.redact.secrets import credential
-from mitmeter.usage.dialect import Dialect, Keep
 from mitmeter.usage.asked import read_request
+from mitmeter.usage.dialect import Dialect, Keep
 from mitmeter.usage.documents import NotADocument, tolerant
 from mitmeter.usage.errors import read_error, shorten, status_text
 from mitmeter.usage.reading import Reading
@@ -37,58 +52,6 @@ class Limits(Struct, frozen=True, kw_only=True):
     decoded: int = 256 << 20
     message: int = 64 << 20
     ratio: int = 2000
-
-
-class Opening(Struct, frozen=True, kw_only=True):
-    """The request as it was sent. `zero` is its first byte on the steady clock, `started` the same on the wall clock."""
-
-    flow_id: str
-    started: float
-    zero: float
-    method: str
-    url: str
-    http_version: str = "HTTP/1.1"
-    headers: Headers = ()
-    body: bytes | None = None
-    client: Client = Client()
-
-
-def field_values(headers: Headers, name: str) -> list[str]:
-    """Return every value of a header, by lower-case name."""
-    return [value for field, value in headers if field.lower() == name]
-
-
-class Answer(Struct, frozen=True, kw_only=True):
-    """The response's head."""
-
-    status: int
-    reason: str | None = None
-    headers: Headers = ()
-
-
-class Body:
-    """The start of a decoded body, up to a limit, and how much of it was left out."""
-
-    def __init__(self, limit: int) -> None:
-        self.limit = limit
-        self.size = 0
-        self._chunks: list[bytes] = []
-
-    def feed(self, chunk: bytes) -> None:
-        """Take the next bytes."""
-        room = self.limit - self.size
-        if room > 0:
-            self._chunks.append(chunk if len(chunk) <= room else chunk[:room])
-        self.size += len(chunk)
-
-    @property
-    def cut(self) -> int:
-        """Bytes that were left out."""
-        return max(0, self.size - self.limit)
-
-    def content(self) -> bytes:
-        """Return what was kept."""
-        return self._chunks[0] if len(self._chunks) == 1 else b"".join(self._chunks)
 
 
 class Recorder:
@@ -137,7 +100,9 @@ class Recorder:
         """Take the response's head, which had arrived at `at`."""
         self._answer, self._answered_at = answer, at
         self._codings = Codings(
-            field_values(answer.headers, "content-encoding"), output_limit=self.limits.decoded, ratio_limit=self.limits.ratio
+            field_values(answer.headers, "content-encoding"),
+            output_limit=self.limits.decoded,
+            ratio_limit=self.limits.ratio,
         )
         content_type = next(iter(field_values(answer.headers, "content-type")), "")
         self._legible = not content_type.lower().startswith(MEDIA)
@@ -271,7 +236,7 @@ class Recorder:
         usage, prompt, output = reading.usage(headers)
         self._flag(*(anomaly for anomaly in reading.anomalies if anomaly != "not_json"))
         first, last = (None, None) if self._buffered else (self._first_at, self._at(reading.last_end))
-        source = "server" if prompt is not None or output is not None else None
+        source: RateSource | None = "server" if prompt is not None or output is not None else None
         if output is None and (measured := _decode_rate(usage, reading, first, last)) is not None:
             output, source = measured, source or "wire"
         return usage, Timing(
@@ -290,10 +255,8 @@ class Recorder:
         if self._answer is None or self._answer.status < 400:
             return (None, reading.error_type) if reading is not None and outcome is Outcome.ERROR else (None, None)
         kind, message = None, None
-        try:
+        with suppress(NotADocument):
             kind, message = read_error(tolerant(self._body.content()[:ERROR_BODY].strip()))
-        except NotADocument:
-            pass
         return message or status_text(self._answer.status), kind
 
     def _engine(self, reading: Reading | None) -> str | None:

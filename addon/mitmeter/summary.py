@@ -65,13 +65,15 @@ def line(exchange: Exchange, ident: int) -> str:
 
 def totals(stats: Iterable[Stat]) -> str:
     """Return a plain table of sums by group."""
-    rows = [("", "requests", "failed", "cut", "input", "cached", "output", "reasoning")]
+    rows: list[tuple[str, ...]] = [("", "requests", "failed", "cut", "input", "cached", "output", "reasoning")]
     for stat in stats:
         sums = (stat.input_tokens, stat.cache_read_tokens, stat.output_tokens, stat.reasoning_tokens)
         name = printable(stat.name) or UNKNOWN
         rows.append((name, str(stat.requests), str(stat.errors), str(stat.aborted), *(count(total) for total in sums)))
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return "\n".join(
-        "  ".join([row[0].ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True))])
+        "  ".join(
+            [row[0].ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True))]
+        )
         for row in rows
     )

@@ -23,6 +23,7 @@ NOTES = "mitmeter"
 WIDTH = 110
 SHOWN = 1 << 18
 PRIORITY = 5
+TIMES = {"headers": "headers_ms", "first byte": "first_byte_ms", "first token": "first_token_ms", "all": "duration_ms"}
 
 
 class ExchangeView(Contentview):
@@ -68,7 +69,9 @@ def _decoded(response: http.Response, data: bytes) -> bytes:
     raw = response.raw_content
     if raw is None:
         return data
-    codings = Codings(response.headers.get_all("content-encoding"), output_limit=Limits().body, ratio_limit=Limits().ratio)
+    codings = Codings(
+        response.headers.get_all("content-encoding"), output_limit=Limits().body, ratio_limit=Limits().ratio
+    )
     return codings.feed(raw) + codings.close()
 
 
@@ -121,7 +124,12 @@ def _tokens(usage: dict[str, Any]) -> str:
 
 
 def _times(timing: dict[str, Any]) -> str:
-    named = {"headers": "headers_ms", "first byte": "first_byte_ms", "first token": "first_token_ms", "all": "duration_ms"}
+    named = {
+        "headers": "headers_ms",
+        "first byte": "first_byte_ms",
+        "first token": "first_token_ms",
+        "all": "duration_ms",
+    }
     return " · ".join(f"{name} {timing[key]:.0f} ms" for name, key in named.items() if timing.get(key) is not None)
 
 

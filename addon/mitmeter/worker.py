@@ -17,8 +17,8 @@ from typing import Any
 
 from msgspec import Struct
 
-from mitmeter.exchange import Exchange, Headers, Outcome
-from mitmeter.recorder import Answer, Limits, Opening, Recorder, bare
+from mitmeter.exchange import Answer, Exchange, Headers, Opening, Outcome
+from mitmeter.recorder import Limits, Recorder, bare
 from mitmeter.redact import Redacted
 from mitmeter.shelf import Kept, Shelf, private_folder, secret_of
 from mitmeter.store.schema import SchemaError
@@ -203,7 +203,7 @@ class Worker:
         self._ended.append((live, exchange, redacted))
 
     def _write(self) -> None:
-        """Write what has ended. A disk or database that fails keeps it waiting, and the oldest is dropped at a bound."""
+        """Write what has ended. A disk that fails keeps it waiting, and beyond a bound the oldest is dropped."""
         if not self._ended:
             return
         try:

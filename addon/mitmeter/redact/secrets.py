@@ -10,7 +10,9 @@ from mitmeter.exchange import Headers
 from mitmeter.redact.headers import is_sensitive
 
 _FIRST = ("authorization", "x-api-key", "api-key", "x-goog-api-key")
-_NOT_A_KEY = frozenset(("cookie", "cookie2", "proxy-authorization", "sec-websocket-protocol", "x-csrf-token", "x-xsrf-token"))
+_NOT_A_KEY = frozenset(
+    ("cookie", "cookie2", "proxy-authorization", "sec-websocket-protocol", "x-csrf-token", "x-xsrf-token")
+)
 _SCHEMES = frozenset(("bearer", "basic", "token", "apikey", "key"))
 _QUERY = ("key", "api_key", "api-key", "access_token")
 

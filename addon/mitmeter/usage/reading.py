@@ -148,9 +148,14 @@ class Reading:
 
     def _take_error(self, document: Any) -> None:
         if isinstance(document, list):
-            found = read_error(document) if any(isinstance(one, dict) and one.get("error") for one in document) else None
+            found = (
+                read_error(document) if any(isinstance(one, dict) and one.get("error") for one in document) else None
+            )
         else:
-            told = any(isinstance(dig(document, path(at)), dict | str) and dig(document, path(at)) for at in self.dialect.errors)
+            told = any(
+                isinstance(dig(document, path(at)), dict | str) and dig(document, path(at))
+                for at in self.dialect.errors
+            )
             told = told or document.get("type") == "error" or document.get("object") == "error"
             found = self._error_of(document) if told else None
         if found is not None:

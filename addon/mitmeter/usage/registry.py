@@ -17,7 +17,14 @@ from msgspec.structs import replace
 from mitmeter.usage import providers
 from mitmeter.usage.dialect import Clock, Counts, Dialect, Provider, Sign, union
 
-PLACES = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens", "reasoning_tokens", "total_tokens")
+PLACES = (
+    "input_tokens",
+    "output_tokens",
+    "cache_read_tokens",
+    "cache_write_tokens",
+    "reasoning_tokens",
+    "total_tokens",
+)
 
 
 class Match(Struct, frozen=True, eq=False):

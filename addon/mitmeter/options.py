@@ -1,0 +1,58 @@
+"""The options a user sets, as data, and what they come to. Pure but for the home folder."""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from msgspec import Struct
+
+from mitmeter.recorder import Limits
+from mitmeter.worker import Settings
+
+PREFIX = "meter_"
+
+
+class Option(Struct, frozen=True):
+    """One option: its default's type is the option's."""
+
+    name: str
+    default: str | int
+    help: str
+    choices: tuple[str, ...] | None = None
+
+
+OPTIONS = (
+    Option("meter_dir", "", "Where rows and captures are kept (default: meter in the confdir)."),
+    Option("meter_filter", "", "Meter what this flow filter matches (default: known LLM APIs)."),
+    Option("meter_capture", "all", "What captures hold of an exchange.", ("all", "headers", "none")),
+    Option("meter_body_limit", "16m", "Bytes of each body that a capture keeps (k, m, g allowed)."),
+    Option("meter_archive_limit", "2g", "Bytes of captures to keep; the oldest segments go first, rows stay."),
+    Option("meter_archive_days", 0, "Days to keep captures (0: until the limit); rows stay."),
+)
+NAMES = tuple(option.name for option in OPTIONS)
+
+_SIZE = re.compile(r"(\d{1,15})([kmgt]?)b?", re.IGNORECASE)
+_UNITS = {"": 0, "k": 10, "m": 20, "g": 30, "t": 40}
+
+
+def size(name: str, value: str) -> int:
+    """Return bytes; raises ValueError that says what is accepted."""
+    found = _SIZE.fullmatch(value.strip())
+    if found is None or not int(found[1]):
+        raise ValueError(f"{name}: {value!r} is not a size; accepted are bytes, or a number with k, m or g")
+    return int(found[1]) << _UNITS[found[2].lower()]
+
+
+def settings(values: Mapping[str, Any], confdir: str) -> Settings:
+    """Return what the options come to; raises ValueError that says what is accepted."""
+    days = values["meter_archive_days"]
+    if days < 0:
+        raise ValueError("meter_archive_days: accepted is a number of days, or 0 for no limit by age")
+    return Settings(
+        folder=Path(values["meter_dir"] or Path(confdir) / "meter").expanduser().absolute(),
+        capture=values["meter_capture"],
+        limits=Limits(body=size("meter_body_limit", values["meter_body_limit"])),
+        archive_bytes=size("meter_archive_limit", values["meter_archive_limit"]),
+        archive_days=days or None,
+    )
