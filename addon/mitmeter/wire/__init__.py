@@ -1,8 +1,9 @@
 """Bytes to messages: undoes codings and framings. Knows no provider, file or host, and raises on no input.
 
-`codings` undoes compression; `sse`, `ndjson` and `document` read one framing each. Which framing a body has is told by
-its media type and its first bytes, because the type alone is not reliable: servers send event streams as JSON or
-without a type, and JSON errors as event streams. `MessageDecoder` is the way in.
+`codings` undoes compression (`undo` one coding of it, through the libraries in `decompress`); `sse`, `ndjson` and
+`document` read one framing each. Which framing a body has is told by its media type and its first bytes, because the
+type alone is not reliable: servers send event streams as JSON or without a type, and JSON errors as event streams.
+`MessageDecoder` is the way in.
 
 The rules of the choice:
 

@@ -5,12 +5,14 @@
 - A coding that is not known cannot be undone, nor can those beneath it: the bytes are handed on as they are at that
   point, and `Codings.undecoded` names what is still in force. So it is for more than five codings.
 - Output is bounded in all and, past its first MiB, in proportion to the input; each coding of a stack on its own.
-  Crossing a bound ends the decoding. A body without a coding is not bounded here: it is no larger than it came.
+  Crossing a bound ends the decoding. The proportion is looked at with each `feed`, over all that came so far.
+- A body without a coding is not bounded here: it is no larger than it came.
 """
 
 from collections.abc import Sequence
 
-from mitmeter.wire.decompress import CODINGS, Undo
+from mitmeter.wire.decompress import CODINGS
+from mitmeter.wire.undo import Undo
 
 _ACCEPTED = frozenset((*CODINGS, "identity"))
 _STACK_LIMIT = 5
