@@ -65,6 +65,12 @@ class Counts(Struct, frozen=True, kw_only=True):
     billed_apart: str | None = None
     billed_apart_types: tuple[str, ...] = ()
 
+    def places(self) -> tuple[str, ...]:
+        """Return every place that is looked at."""
+        values = [getattr(self, name) for name in self.__struct_fields__ if name != "billed_apart_types"]
+        named = [value for value in values if isinstance(value, tuple)]
+        return (*(place for value in named for place in value), *filter(None, (self.billed_apart,)))
+
     def also(self, **alternatives: tuple[str, ...]) -> "Counts":
         """Return these counts with more places to look at, after the known ones."""
         return replace(self, **{name: union(getattr(self, name), more) for name, more in alternatives.items()})
@@ -91,6 +97,12 @@ class Clock(Struct, frozen=True, kw_only=True):
     token_gap_time: str | None = None
     draft_tokens: str | None = None
     draft_accepted_tokens: str | None = None
+
+    def places(self) -> tuple[str, ...]:
+        """Return every place that is looked at."""
+        return tuple(
+            value for name in self.__struct_fields__ if name != "at" and isinstance(value := getattr(self, name), str)
+        )
 
 
 class Part(Struct, frozen=True):
@@ -119,7 +131,9 @@ class Dialect(Struct, frozen=True, kw_only=True, eq=False):
     """How one API of one provider writes what a meter wants to know.
 
     `paths` are regular expressions searched in the request path, anchored at its end. `anywhere` lets the path alone
-    decide on hosts that nobody claims. `usage` lists where usage objects stand, the strongest last. `parts` are the
+    decide on hosts that nobody claims. `usage` lists where usage objects stand, the strongest last; the empty path is
+    the document itself, of which only what `counts` names is taken (a `Clock` may stand there as well).
+    `usage_headers` are read where the body has no usage, with `headers_fill` also for what it leaves out. `parts` are the
     generated pieces of a message in a stream, `reply` those of a whole document, `prompt` those of a request.
     `ends` are the `type`s (or whole payloads) after which a stream is complete even if its reader hangs up.
     `consumes` is False for an endpoint that counts tokens without using any.
@@ -132,6 +146,7 @@ class Dialect(Struct, frozen=True, kw_only=True, eq=False):
     anywhere: bool = False
     usage: tuple[str, ...] = ()
     usage_headers: tuple[tuple[str, str], ...] = ()
+    headers_fill: bool = False
     counts: Counts = Counts()
     fold: Fold = overlay
     clocks: tuple[Clock, ...] = ()

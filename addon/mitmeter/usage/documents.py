@@ -26,7 +26,7 @@ class NotADocument(ValueError):
 
 def members(paths: Iterable[str]) -> frozenset[str]:
     """Return the root members that the paths start with."""
-    return frozenset(path(text)[0] for text in paths)
+    return frozenset(path(text)[0] for text in paths if text)
 
 
 @lru_cache(maxsize=512)
@@ -54,11 +54,17 @@ def tolerant(payload: bytes) -> Any:
         raise NotADocument(str(error)) from error
 
 
+def at_root(dialect: Dialect) -> list[str]:
+    """Return the places of counts and timings that stand in the document itself."""
+    places = [place for clock in dialect.clocks if not clock.at for place in clock.places()]
+    return [*places, *(dialect.counts.places() if "" in dialect.usage else ())]
+
+
 @lru_cache(maxsize=256)
 def response_decoder(dialect: Dialect) -> Decode:
     """Return the decoder for the response messages of a dialect."""
     named = [*dialect.usage, *dialect.model, *dialect.finish, *dialect.service_tier, *dialect.response_id]
-    named += [*dialect.errors, *(clock.at for clock in dialect.clocks)]
+    named += [*dialect.errors, *(clock.at for clock in dialect.clocks), *at_root(dialect)]
     for part in (*dialect.parts, *dialect.reply):
         named += [part.at, *part.key]
     return decoder(members(named) | set(ERROR_MEMBERS))

@@ -1,7 +1,8 @@
 """Exact JSON paths: where a value stands in a decoded document.
 
-`usage.prompt_tokens_details.cached_tokens` names members, `choices[].delta.content` steps through every element of
-an array. A path is compiled once, when a dialect is built, and never searches: a look-alike key elsewhere is not seen.
+`usage.prompt_tokens_details.cached_tokens` names members, `choices[].delta.content` steps through every element of an
+array, the empty path is the document itself. A path is compiled once, when a dialect is built, and never searches: a
+look-alike key elsewhere is not seen.
 """
 
 from collections.abc import Iterator
@@ -18,6 +19,8 @@ EACH = "[]"
 def path(text: str) -> Path:
     """Compile `a.b[].c` into steps. A final `[]` steps through the elements themselves."""
     steps: list[str] = []
+    if not text:
+        return ()
     for name in text.split("."):
         bare = name.removesuffix(EACH)
         steps.append(bare)
@@ -33,6 +36,12 @@ def dig(document: Any, steps: Path) -> Any:
             return None
         document = document.get(step)
     return document
+
+
+def only(document: dict[str, Any], places: tuple[str, ...]) -> dict[str, Any]:
+    """Return those members of a document that are not null and in which one of the places stands."""
+    named = dict.fromkeys(path(place)[0] for place in places)
+    return {name: document[name] for name in named if document.get(name) is not None}
 
 
 def walk(document: Any, steps: Path, key: Key = ()) -> Iterator[tuple[Key, Any]]:

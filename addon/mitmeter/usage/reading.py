@@ -14,10 +14,10 @@ from typing import Any
 
 from mitmeter.exchange import Message, Source, Usage
 from mitmeter.usage.counts import Pace, Tally, usage_of
-from mitmeter.usage.dialect import Clock, Dialect, Part, Snapshot
-from mitmeter.usage.documents import NotADocument, response_decoder
+from mitmeter.usage.dialect import Clock, Dialect, Part, Snapshot, overlay
+from mitmeter.usage.documents import NotADocument, at_root, response_decoder
 from mitmeter.usage.errors import read_error
-from mitmeter.usage.paths import Path, dig, path, walk
+from mitmeter.usage.paths import Path, dig, only, path, walk
 
 DONE = b"[DONE]"
 NOT_JSON = frozenset((DONE, b""))
@@ -29,7 +29,8 @@ GENERATED = frozenset(("text", "thinking", "arguments", "media"))
 def telling(dialect: Dialect) -> tuple[bytes, ...]:
     """Return the quoted member names, and the `type`s, that make a message worth decoding."""
     paths = [*dialect.usage, *dialect.finish, *dialect.errors, *(clock.at for clock in dialect.clocks)]
-    names = {path(text)[-1] for text in paths} | set(dialect.ends)
+    names = {path(text)[-1] for text in paths if text} | {path(text)[0] for text in at_root(dialect)}
+    names |= set(dialect.ends)
     return tuple(b'"%s"' % name.encode() for name in sorted(names))
 
 
@@ -98,6 +99,7 @@ class Reading:
         self._timings: dict[Clock, Snapshot] = {}
         self._skipped: deque[Message] = deque(maxlen=REMEMBERED)
         self._usage_paths: tuple[Path, ...] = tuple(path(text) for text in dialect.usage)
+        self._root_counts = dialect.counts.places()
 
     def feed(self, message: Message) -> None:
         """Take one message."""
@@ -126,11 +128,13 @@ class Reading:
         dialect = self.dialect
         for steps in self._usage_paths:
             for _, usage in walk(document, steps):
+                if not steps:
+                    usage = only(document, self._root_counts)
                 if isinstance(usage, dict) and usage:
                     self.snapshots += 1
                     self._snapshot = usage if self._snapshot is None else dialect.fold(self._snapshot, usage)
         for clock in dialect.clocks:
-            timings = dig(document, path(clock.at))
+            timings = dig(document, path(clock.at)) if clock.at else only(document, clock.places())
             if isinstance(timings, dict) and timings:
                 self._timings[clock] = timings
         self.model = self.model or first_text(document, dialect.model)
@@ -194,8 +198,11 @@ class Reading:
         dialect = self.dialect
         source: Source = "body"
         snapshot = self._snapshot
-        if snapshot is None and (told := {to: headers[name] for name, to in dialect.usage_headers if name in headers}):
+        told: Snapshot = {to: headers[name] for name, to in dialect.usage_headers if name in headers}
+        if told and snapshot is None:
             snapshot, source = told, "headers"
+        elif snapshot is not None and dialect.headers_fill:
+            snapshot = overlay(told, snapshot)
         if not dialect.consumes:
             return Usage(), None, None
         tally = None if snapshot is None else Tally(dialect.counts, snapshot)
@@ -218,5 +225,5 @@ class Reading:
         """Return the server's usage and timings objects as they were, None where it sent none."""
         told: dict[str, Any] = {} if self._snapshot is None else {"usage": self._snapshot}
         for clock, timings in self._timings.items():
-            told.setdefault(clock.at, timings)
+            told.setdefault(clock.at or "timings", timings)
         return told or None
