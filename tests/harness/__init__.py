@@ -2,6 +2,6 @@
 
 from harness.client import Connection, End, Reply, fetch
 from harness.mitm import Mitm
-from harness.rows import rows, wait_rows
+from harness.rows import capture, kept_body, rows, rows_of, wait_rows
 
-__all__ = ["Connection", "End", "Mitm", "Reply", "fetch", "rows", "wait_rows"]
+__all__ = ["Connection", "End", "Mitm", "Reply", "capture", "fetch", "kept_body", "rows", "rows_of", "wait_rows"]

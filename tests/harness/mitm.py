@@ -36,6 +36,7 @@ class Mitm:
         arguments: Sequence[str] = (),
         meter_dir: Path | None = None,
         env: Mapping[str, str] | None = None,
+        umask: int = -1,
     ) -> None:
         directory.mkdir(parents=True, exist_ok=True)
         self.confdir = directory / "conf"
@@ -58,6 +59,7 @@ class Mitm:
         proxied = {"http_proxy", "https_proxy", "all_proxy", "no_proxy"}
         self._env = {name: value for name, value in os.environ.items() if name.lower() not in proxied}
         self._env |= {"PYTHONUNBUFFERED": "1", **(env or {})}
+        self._umask = umask
         self.process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -65,11 +67,27 @@ class Mitm:
         """What it has printed so far."""
         return self.log.read_text(encoding="utf-8", errors="replace")
 
-    def __enter__(self) -> Self:
+    def _start(self) -> subprocess.Popen[bytes]:
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
-                self._command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, env=self._env
+                self._command,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                env=self._env,
+                umask=self._umask,
             )
+        return self.process
+
+    def refused(self, seconds: float = 15.0) -> int:
+        """Starts what is expected to give up by itself; returns the exit code (-9 if it had to be killed)."""
+        try:
+            return self._start().wait(seconds)
+        except subprocess.TimeoutExpired:
+            return self.kill()
+
+    def __enter__(self) -> Self:
+        self._start()
         try:
             self._wait(30.0)
         except BaseException:
@@ -115,6 +133,10 @@ class Mitm:
     def interrupt(self, seconds: float = 15.0) -> int:
         """SIGINT, as Ctrl-C does."""
         return self._end(signal.SIGINT, seconds)
+
+    def hang_up(self, seconds: float = 15.0) -> int:
+        """SIGHUP, as a terminal that closes does."""
+        return self._end(signal.SIGHUP, seconds)
 
     def kill(self) -> int:
         """SIGKILL."""
