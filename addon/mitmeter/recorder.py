@@ -9,6 +9,7 @@ of each body; what passes beyond that is still metered.
 from bisect import bisect_left
 from collections.abc import Iterable
 from contextlib import suppress
+from itertools import accumulate
 from urllib.parse import urlsplit
 
 from msgspec import Struct
@@ -78,7 +79,7 @@ class Recorder:
         self._body = Body(self.limits.body)
         self._trailers: Headers | None = None
         self._received = 0
-        self._ends: list[int] = []
+        self._ends: list[int] = [0]
         self._times: list[float] = []
         self._legible = True
         self._buffered = False
@@ -110,28 +111,24 @@ class Recorder:
 
     def feed(self, chunk: bytes, at: float) -> None:
         """Take a chunk of the response's body as received, which had arrived at `at`."""
-        self.feed_all(((chunk, at),))
+        if chunk:
+            self.feed_all(((chunk, at),))
 
     def feed_all(self, chunks: Iterable[tuple[bytes, float]]) -> None:
-        """Take several chunks at once."""
-        if self._codings is None:
+        """Take several chunks at once, without empty ones."""
+        codings = self._codings
+        together = list(chunks)
+        if codings is None or not together:
             return
-        fresh: list[bytes] = []
-        for chunk, at in chunks:
-            if not chunk:
-                continue
-            if self._first_byte_at is None:
-                self._first_byte_at = at
-            self._last_at = at
-            self._received += len(chunk)
-            decoded = self._codings.feed(chunk)
-            if decoded:
-                self._body.feed(decoded)
-                fresh.append(decoded)
-                self._ends.append(self._body.size)
-                self._times.append(at)
-        if fresh:
-            self._read(fresh[0] if len(fresh) == 1 else b"".join(fresh))
+        if self._first_byte_at is None:
+            self._first_byte_at = together[0][1]
+        self._last_at = together[-1][1]
+        raw, times = zip(*together, strict=True)
+        self._received += sum(map(len, raw))
+        decoded = raw if codings.transparent else tuple(map(codings.feed, raw))
+        self._ends += accumulate(map(len, decoded), initial=self._ends.pop())
+        self._times += times
+        self._take_body(b"".join(decoded))
 
     def whole(self, body: bytes, at: float) -> None:
         """Take a body that had been buffered until `at`: when anything in it came is not known."""
@@ -143,28 +140,28 @@ class Recorder:
         """Take the trailers that followed the body."""
         self._trailers = trailers
 
-    def _read(self, decoded: bytes) -> None:
+    def _take_body(self, decoded: bytes) -> None:
         assert self._messages is not None
+        self._body.feed(decoded)
         if self._legible and (messages := self._messages.feed(decoded)):
             self._take(messages)
         if len(self._ends) > MOMENTS:
-            del self._ends[: -MOMENTS // 2], self._times[: -MOMENTS // 2]
+            del self._ends[: MOMENTS // 2], self._times[: MOMENTS // 2]
 
     def _take(self, messages: list[Message]) -> None:
         assert self._messages is not None
         reading = self._reading
         if reading is None:
             reading = self._reading = Reading(self._dialect, streaming=self._messages.streaming)
-        for message in messages:
-            reading.feed(message)
+        reading.feed(messages)
         if self._first_at is None:
             self._first_at = self._at(reading.first_end)
 
     def _at(self, end: int | None) -> float | None:
         """Return when the decoded body had reached an offset."""
-        if end is None or not self._ends:
+        if end is None or not self._times:
             return None
-        return self._times[min(bisect_left(self._ends, end), len(self._times) - 1)]
+        return self._times[min(max(0, bisect_left(self._ends, end) - 1), len(self._times) - 1)]
 
     def _ms(self, at: float | None) -> float | None:
         return None if at is None else round(max(0.0, at - self.opening.zero) * 1000, 3)
@@ -192,11 +189,10 @@ class Recorder:
             return
         rest = self._codings.close()
         if rest:
-            self._body.feed(rest)
-            self._read(rest)
             if self._last_at is not None:
-                self._ends.append(self._body.size)
+                self._ends.append(self._body.size + len(rest))
                 self._times.append(self._last_at)
+            self._take_body(rest)
         messages = self._messages.close()
         if messages:
             self._take(messages)
@@ -238,7 +234,7 @@ class Recorder:
         first, last = (None, None) if self._buffered else (self._first_at, self._at(reading.last_end))
         source: RateSource | None = "server" if prompt is not None or output is not None else None
         if output is None and (measured := _decode_rate(usage, reading, first, last)) is not None:
-            output, source = measured, source or "wire"
+            output, source = measured, "wire"
         return usage, Timing(
             duration_ms=timing.duration_ms,
             headers_ms=timing.headers_ms,

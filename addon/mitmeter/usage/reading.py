@@ -3,12 +3,12 @@
 A stream is mostly deltas that tell nothing but that a token was generated. Once the first of them was seen, a message
 is decoded only if it holds, with a value other than null, a member whose name ends one of the dialect's paths of usage,
 timings, finish or error; the test is on bytes, may say yes too often and never says no too often (a member's name
-could also be written with `\\u00..` escapes, so those count as yes). The last messages that were passed over are kept,
-to find the last generated token at the end.
+could also be written with `\\u00..` escapes, so those count as yes). A delta that fits the mould of an earlier one needs
+not even that. The last messages that were passed over are kept, to find the last generated token at the end.
 """
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -17,6 +17,7 @@ from mitmeter.usage.counts import Pace, Tally, usage_of
 from mitmeter.usage.dialect import Clock, Dialect, Part, Snapshot, overlay
 from mitmeter.usage.documents import NotADocument, at_root, response_decoder
 from mitmeter.usage.errors import read_error
+from mitmeter.usage.mould import Mould, cast
 from mitmeter.usage.paths import Path, dig, only, path, walk
 
 DONE = b"[DONE]"
@@ -36,7 +37,7 @@ def telling(dialect: Dialect) -> tuple[bytes, ...]:
 
 def tells(payload: bytes, needles: tuple[bytes, ...]) -> bool:
     """Say whether a payload may hold one of the members with a value other than null."""
-    if b"\\u00" in payload:
+    if payload.find(b"\\u00") >= 0:
         return True
     for needle in needles:
         at = payload.find(needle)
@@ -48,14 +49,14 @@ def tells(payload: bytes, needles: tuple[bytes, ...]) -> bool:
     return False
 
 
-def generated(document: Any, parts: tuple[Part, ...]) -> str | None:
-    """Return the kind of the first generated piece in a stream's message, None where it holds none."""
+def generated(document: Any, parts: tuple[Part, ...]) -> tuple[str, str] | None:
+    """Return the kind and text of the first generated piece in a stream's message, None where it holds none."""
     kind = document.get("type") if isinstance(document, dict) else None
     for part in parts:
         if part.kind in GENERATED and (not part.types or kind in part.types):
             for _, value in walk(document, path(part.at)):
                 if isinstance(value, str) and value:
-                    return part.kind
+                    return part.kind, value
     return None
 
 
@@ -98,18 +99,42 @@ class Reading:
         self._snapshot: Snapshot | None = None
         self._timings: dict[Clock, Snapshot] = {}
         self._skipped: deque[Message] = deque(maxlen=REMEMBERED)
+        self._passed = 0
+        self._mould: Mould | None = None
         self._usage_paths: tuple[Path, ...] = tuple(path(text) for text in dialect.usage)
         self._root_counts = dialect.counts.places()
 
-    def feed(self, message: Message) -> None:
-        """Take one message."""
-        payload = message.data
-        if self.first_end is not None and not tells(payload, self._needles):
-            if payload in NOT_JSON:
-                self.ended = True
+    def feed(self, messages: Iterable[Message]) -> None:
+        """Take the next messages."""
+        for message in messages:
+            mould = self._mould
+            if mould is not None and mould.fits(message.data):
+                self.last_end = message.end
+            elif self.first_end is not None and not tells(message.data, self._needles):
+                self._pass_over(message)
             else:
-                self._skipped.append(message)
+                self._read(message)
+
+    def _pass_over(self, message: Message) -> None:
+        if message.data in NOT_JSON:
+            self.ended = True
             return
+        self._skipped.append(message)
+        self._passed += 1
+        if self._passed & (self._passed - 1) == 0:
+            self._mould = cast(message.data, self._find) or self._mould
+
+    def _find(self, payload: bytes) -> tuple[str, str] | None:
+        try:
+            found = generated(self._decode(payload), self.dialect.parts)
+        except NotADocument:
+            return None
+        if found is not None and found[0] == "thinking":
+            self.thought = True
+        return found
+
+    def _read(self, message: Message) -> None:
+        payload = message.data
         if payload == DONE:
             self.ended = True
             return
@@ -143,11 +168,10 @@ class Reading:
         self.service_tier = first_text(document, dialect.service_tier) or self.service_tier
         if document.get("type") in dialect.ends and dialect.ends:
             self.ended = True
-        if self.streaming and (kind := generated(document, dialect.parts)):
+        if self.streaming and (piece := generated(document, dialect.parts)):
             self.first_end = self.first_end or end
             self.last_end = end
-            self._skipped.clear()
-            self.thought = self.thought or kind == "thinking"
+            self.thought = self.thought or piece[0] == "thinking"
         self._take_error(document)
 
     def _take_error(self, document: Any) -> None:
@@ -182,11 +206,9 @@ class Reading:
     def close(self) -> None:
         """Find the last generated token among the messages that were passed over."""
         for message in reversed(self._skipped):
-            try:
-                kind = generated(self._decode(message.data), self.dialect.parts)
-            except NotADocument:
-                continue
-            if kind is not None:
+            if self.last_end is not None and message.end <= self.last_end:
+                return
+            if self._find(message.data) is not None:
                 self.last_end = message.end
                 return
 
