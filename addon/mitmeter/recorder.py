@@ -247,7 +247,7 @@ class Recorder:
 
     def _error(self, reading: Reading | None, outcome: Outcome) -> tuple[str | None, str | None]:
         if reading is not None and reading.failed and reading.error:
-            return shorten(reading.error), reading.error_type
+            return reading.error, reading.error_type
         if self._answer is None or self._answer.status < 400:
             return (None, reading.error_type) if reading is not None and outcome is Outcome.ERROR else (None, None)
         kind, message = None, None

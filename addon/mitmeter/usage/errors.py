@@ -42,7 +42,7 @@ def read_error(document: Any) -> Error:
     if kind is None and message is not None and not isinstance(error, dict):
         kind = _text(document.get("type")) if document.get("object") == "error" else None
         kind = kind or _text(document.get("code"))
-    return kind, shorten(message)
+    return shorten(kind), shorten(message)
 
 
 def shorten(message: str | None) -> str | None:
