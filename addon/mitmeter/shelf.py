@@ -15,7 +15,7 @@ from typing import Literal, Self
 from msgspec import to_builtins
 
 from mitmeter.archive.record import Record, decode, encode
-from mitmeter.archive.segments import SegmentWriter, read
+from mitmeter.archive.segments import SUFFIX, SegmentWriter, is_open, read
 from mitmeter.exchange import Exchange
 from mitmeter.redact import Redacted, without_bodies
 from mitmeter.store.sqlite import Batch, Store
@@ -24,6 +24,7 @@ type Kept = Literal["all", "headers", "none"]
 type Item = tuple[Exchange, Redacted | None]
 
 SECRET_BYTES = 32
+DAY_SECONDS = 86_400
 
 
 def private_folder(folder: Path) -> None:
@@ -62,7 +63,8 @@ class Shelf:
         self.folder = folder
         self.kept = kept
         self.store = Store(folder / "meter.db")
-        self._writer = SegmentWriter(folder / "captures")
+        self.captures = folder / "captures"
+        self._writer = SegmentWriter(self.captures)
 
     def __enter__(self) -> Self:
         return self
@@ -95,6 +97,25 @@ class Shelf:
     def _archive(self, batch: Batch, ident: int, exchange: Exchange, redacted: Redacted, now: float) -> None:
         kept = redacted if self.kept == "all" else without_bodies(redacted)
         batch.place(ident, self._writer.append(encode(ident, kept, to_builtins(exchange)), now))
+
+    def trim(self, now: float, limit_bytes: int, days: int | None) -> list[str]:
+        """Delete the oldest segments beyond a size or an age, but none that a writer has open; rows stay.
+
+        `now` is epoch seconds. Returns the names of what is gone; raises sqlite3.Error and OSError.
+        """
+        found = [(path, path.stat()) for path in sorted(self.captures.glob(f"*{SUFFIX}"))]
+        excess = sum(status.st_size for _, status in found) - limit_bytes
+        gone: list[str] = []
+        for path, status in found:
+            aged = days is not None and now - status.st_mtime > days * DAY_SECONDS
+            if (excess <= 0 and not aged) or is_open(path):
+                continue
+            with self.store.batch() as batch:
+                batch.forget(path.name)
+            path.unlink(missing_ok=True)
+            excess -= status.st_size
+            gone.append(path.name)
+        return gone
 
     def close(self) -> None:
         """Seal the segment and close the database; raises OSError where the seal cannot be written."""

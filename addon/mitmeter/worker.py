@@ -26,6 +26,7 @@ from mitmeter.usage.registry import Match
 
 PERIOD = 0.2
 BACKLOG = 1000
+TRIM_SECONDS = 60.0
 LAG_LIMIT = 64 << 20
 
 log = logging.getLogger("mitmeter")
@@ -98,6 +99,7 @@ class Worker:
         self._shelf: Shelf | None = None
         self._secret = b""
         self._complained: set[str] = set()
+        self._trim_at = 0.0
 
     def start(self) -> None:
         """Make the folder and start; raises OSError where the folder cannot be used."""
@@ -224,6 +226,21 @@ class Worker:
         for (live, exchange, _), ident in zip(self._ended, idents, strict=True):
             self._show(live.tag, exchange, ident)
         self._ended.clear()
+        self._trim(shelf)
+
+    def _trim(self, shelf: Shelf) -> None:
+        """Keep the archive within its limits, at the start and then once a minute of use."""
+        now = time.time()
+        if now < self._trim_at:
+            return
+        self._trim_at = now + TRIM_SECONDS
+        try:
+            gone = shelf.trim(now, self.settings.archive_bytes, self.settings.archive_days)
+        except (sqlite3.Error, OSError) as error:
+            self._complain("trim_failures", f"{type(error).__name__}: {error}")
+            return
+        if gone:
+            log.info("mitmeter: deleted %d segments of captures beyond the archive's limits", len(gone))
 
     def _count(self, name: str, number: int = 1) -> None:
         self.counters[name] += number

@@ -43,6 +43,10 @@ class Batch:
         """Say where the capture of a row lies; to be called once it lies there."""
         self._connection.execute(_PLACE, (ident, place.segment, place.offset, place.size))
 
+    def forget(self, segment: str) -> None:
+        """Forget the captures of a segment, before it is deleted; their rows stay."""
+        self._connection.execute("DELETE FROM captures WHERE segment = ?", (segment,))
+
     def count(self, name: str, n: int) -> None:
         """Add to a counter, which begins at 0."""
         self._connection.execute(_COUNT, (name, n))
