@@ -30,10 +30,10 @@ def fields(headers: http.Headers | None) -> Headers:
 
 
 def match(flow: http.HTTPFlow) -> Match | None:
-    """Return who reads this flow, None where no dialect recognises it."""
+    """Return who reads this flow, None where no dialect recognises it. A HEAD asks for a POST's headers."""
     request = flow.request
     path = request.path.partition("?")[0]
-    return find(request.method, request.pretty_host, path)
+    return find("POST" if request.method == "HEAD" else request.method, request.pretty_host, path)
 
 
 def signs_accept_encoding(request: http.Request) -> bool:

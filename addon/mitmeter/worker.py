@@ -71,6 +71,7 @@ class Live:
         self.ending: Ending | None = None
         self.recorder: Recorder | None = None
         self.broken = False
+        self.finished = False
 
     def append(self, chunk: bytes, at: float) -> None:
         """Take a chunk on the event loop; drop it when the worker has fallen too far behind."""
@@ -135,7 +136,8 @@ class Worker:
             waiting = self._take(PERIOD)
             running = None not in waiting
             for item in waiting:
-                if isinstance(item, Live):
+                # An ending is seen as soon as it is set, so it may have been acted on before its turn in the queue.
+                if isinstance(item, Live) and not item.finished:
                     self._open[id(item)] = item
             for live in tuple(self._open.values()):
                 self._advance(live)
@@ -170,6 +172,7 @@ class Worker:
                 row = bare(live.opening, live.answer, live.match, ending.outcome, ending.at)
                 self._ended.append((live, row, None))
         if ending is not None:
+            live.finished = True
             self._open.pop(id(live), None)
 
     def _read(self, live: Live) -> None:
