@@ -64,6 +64,12 @@ class Reply:
         return [json.loads(line) for line in lines if line and line != "[DONE]"]
 
 
+def _reached(reply: Reply, limit: int | bytes | None) -> bool:
+    if isinstance(limit, bytes):
+        return reply.body.endswith(limit)
+    return limit is not None and sum(len(data) for _, data in reply.chunks) >= limit
+
+
 class _Ended(Exception):
     def __init__(self, end: End) -> None:
         self.end = end
@@ -119,7 +125,7 @@ class Connection:
         reply.status, reply.reason = int(status), "".join(reason)
         reply.headers = [(name, value.strip()) for name, _, value in (line.partition(":") for line in lines)]
 
-    def _take(self, reply: Reply, size: int, limit: int | None) -> None:
+    def _take(self, reply: Reply, size: int, limit: int | bytes | None) -> None:
         """Moves `size` bytes of body from the wire into the reply, part by part."""
         at = time.perf_counter()
         while size:
@@ -128,10 +134,10 @@ class Connection:
             part, self._buffer = self._buffer[:size], self._buffer[size:]
             size -= len(part)
             reply.chunks.append((at, part))
-            if limit is not None and sum(len(data) for _, data in reply.chunks) >= limit:
+            if _reached(reply, limit):
                 raise _Ended(End.CUT)
 
-    def _body(self, reply: Reply, method: str, limit: int | None) -> None:
+    def _body(self, reply: Reply, method: str, limit: int | bytes | None) -> None:
         if method == "HEAD" or reply.status in {204, 304}:
             return
         if "chunked" in (reply.header("transfer-encoding") or "").lower():
@@ -157,10 +163,11 @@ class Connection:
         headers: Headers | None = None,
         body: bytes | str | dict[str, Any] | None = None,
         *,
-        cut_after: int | None = None,
+        cut_after: int | bytes | None = None,
         reset: bool = False,
     ) -> Reply:
-        """Sends a request and reads the reply; after `cut_after` bytes of body it hangs up (with `reset` by an RST).
+        """Sends a request and reads the reply; after `cut_after` bytes of body, or at these bytes, it hangs up
+        (with `reset` by an RST).
 
         A dict is sent as JSON. Host and Content-Length are added unless given.
         """
@@ -197,7 +204,7 @@ def fetch(
     headers: Headers | None = None,
     *,
     method: str = "POST",
-    cut_after: int | None = None,
+    cut_after: int | bytes | None = None,
     reset: bool = False,
     timeout: float = 30.0,
 ) -> Reply:

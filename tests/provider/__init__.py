@@ -15,7 +15,8 @@ Request headers steer it (`provider.steer`):
 - `x-pace-first: 150` ms before the first body byte, `x-pace-gap: 20` ms between events
 - `x-fault: cut:N` closes after N events · `reset:N` the same with RST · `hang:N` says no more after N events ·
   `error-event:N` an error inside the 200 after N events · `status:429` an error body (any status) ·
-  `html:502` an HTML page (any status) · `204` no content · `no-headers` closes before any header
+  `html:502` an HTML page (any status) · `204` no content · `no-headers` closes before any header ·
+  `silent` says nothing at all until the client leaves
 - `x-shape: coding=gzip|deflate|br|zstd`, `eol=crlf|cr`, `split=7` (pieces of 7 bytes), `no-done`, `length`
   (Content-Length instead of chunked), `words=300` (length of the reply); several with commas
 """

@@ -172,7 +172,9 @@ class Wire:
             wish = steer({name.lower(): value for name, value in seen.headers})
         except ValueError as wrong:
             return await _write(_failure(seen, 500, f"The stand-in cannot do that: {wrong}"), Steer(), reader, writer)
-        if wish.fault == "no-headers":
+        if wish.fault == "silent":
+            await reader.read()
+        if wish.fault in {"silent", "no-headers"}:
             raise Closed
         if wish.fault == "204":
             writer.write(b"HTTP/1.1 204 No Content\r\nx-request-id: req_standin\r\n\r\n")

@@ -23,7 +23,7 @@ class Steer:
 def steer(headers: Mapping[str, str]) -> Steer:
     """Reads the headers; an unknown wish is an error, so that a test's typing mistake does not pass unseen."""
     fault, _, at = headers.get("x-fault", "").strip().partition(":")
-    if fault not in {"", "cut", "reset", "hang", "error-event", "status", "html", "204", "no-headers"}:
+    if fault not in {"", "cut", "reset", "hang", "error-event", "status", "html", "204", "no-headers", "silent"}:
         raise ValueError(f"x-fault: {fault}")
     shape: dict[str, str] = {}
     for wish in headers.get("x-shape", "").replace(";", ",").split(","):
