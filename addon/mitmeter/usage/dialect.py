@@ -2,10 +2,11 @@
 
 Rules that hold for every dialect:
 
-- Nothing on the wire is a delta: usage objects are snapshots. Two folds are known. `OVERLAY`: each non-null member of
+- Nothing on the wire is a delta: usage objects are snapshots. Three folds are known. `OVERLAY`: each non-null member of
   a later snapshot wins over the earlier one, because APIs report the input side at the start and the output side at
   the end, and send explicit nulls between. `REPLACE`: the last snapshot that holds any count stands alone, because
-  the API recomputes all of it and leaves out what has become empty.
+  the API recomputes all of it and leaves out what has become empty. `HIGHEST`: an overlay in which no count falls,
+  because the API says the input once and 0 from then on.
 - A count is looked up at exact paths inside the folded usage object, the first non-null alternative wins.
 - Cached tokens are inside the input count or beside it, reasoning inside the output count or beside it; which of them
   is a property of the API (`cache_beside_input`) or told by the reported total (`reasoning_by_total`).
@@ -37,6 +38,15 @@ def overlay(earlier: Snapshot, later: Snapshot) -> Snapshot:
 def replaces(earlier: Snapshot, later: Snapshot) -> Snapshot:
     """Fold two snapshots: the later one stands alone, unless it holds no count at all."""
     return later if any(isinstance(value, int) for value in later.values()) else earlier
+
+
+def highest(earlier: Snapshot, later: Snapshot) -> Snapshot:
+    """Fold two snapshots as `overlay` does, but a count never falls: a later one may be given as 0."""
+    merged = overlay(earlier, later)
+    for name, known in earlier.items():
+        if isinstance(known, int) and isinstance(merged[name], int) and merged[name] < known:
+            merged[name] = known
+    return merged
 
 
 def union(first: tuple[str, ...], more: tuple[str, ...]) -> tuple[str, ...]:
@@ -133,7 +143,7 @@ class Dialect(Struct, frozen=True, kw_only=True, eq=False):
     `paths` are regular expressions searched in the request path, anchored at its end. `anywhere` lets the path alone
     decide on hosts that nobody claims. `usage` lists where usage objects stand, the strongest last; the empty path is
     the document itself, of which only what `counts` names is taken (a `Clock` may stand there as well).
-    `usage_headers` are read where the body has no usage, with `headers_fill` also for what it leaves out. `parts` are the
+    `usage_headers` are read where the body has no usage, and with `headers_fill` for what it leaves out. `parts` are the
     generated pieces of a message in a stream, `reply` those of a whole document, `prompt` those of a request.
     `ends` are the `type`s (or whole payloads) after which a stream is complete even if its reader hangs up.
     `consumes` is False for an endpoint that counts tokens without using any.
