@@ -1,3 +1,17 @@
-"""mitmeter: meters LLM traffic on the wire."""
+"""mitmeter meters LLM traffic on the wire.
+
+An exchange goes through these rooms:
+
+- `hooks` is the mitmproxy addon; `tee` copies a stream's chunks without delaying them, `flows` puts mitmproxy's flows in
+  our words, `options` are the user's.
+- `worker` is the one thread that does the work; it feeds a `recorder` for each exchange.
+- `recorder` takes chunks and returns a row and a capture. It asks `wire` for messages (codings, then framings), `usage`
+  for what they say (a dialect for each API, a file for each provider), `redact` for what may be kept.
+- `shelf` is a meter_dir: `archive` holds captures (CBOR in zstd segments), `store` holds rows (SQLite).
+- `cli` with `tables`, `importing` and `surface` is the command line; `view` and `summary` are what mitmproxy shows.
+
+`exchange` has the words that all of them speak. `exchange`, `body`, `wire`, `usage`, `redact`, `recorder` and
+`archive.record` do no I/O.
+"""
 
 __version__ = "0.1.0"

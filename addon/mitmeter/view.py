@@ -23,6 +23,7 @@ NOTES = "mitmeter"
 WIDTH = 110
 SHOWN = 1 << 18
 PRIORITY = 5
+RULE = 60
 TIMES = {"headers": "headers_ms", "first byte": "first_byte_ms", "first token": "first_token_ms", "all": "duration_ms"}
 
 
@@ -143,7 +144,7 @@ def conversation(blocks: list[Block]) -> list[str]:
     """Return the blocks of a reply as wrapped lines, each under its kind."""
     lines: list[str] = []
     for block in blocks:
-        lines += ["", f"{block.kind}:"]
+        lines += ["", f"── {block.kind} " + "─" * (RULE - len(block.kind))]
         for paragraph in block.text.splitlines() or [""]:
             lines += textwrap.wrap(paragraph, WIDTH, replace_whitespace=False, drop_whitespace=False) or [""]
     return lines
