@@ -9,10 +9,17 @@ from collections.abc import Callable
 
 from msgspec import Struct
 
+type Fits = Callable[[bytes], bool]
 type Find = Callable[[bytes], tuple[str, str] | None]
 
 LONGEST = 4096
+BACKSLASH = 0x5C
 PROBE = "a piece that no model writes"
+
+
+def never(payload: bytes) -> bool:
+    """Fit nothing."""
+    return False
 
 
 class Mould(Struct, frozen=True):
@@ -22,12 +29,22 @@ class Mould(Struct, frozen=True):
     prefix: bytes
     suffix: bytes
 
-    def fits(self, payload: bytes) -> bool:
-        """Say whether a payload is this message with another, non-empty string."""
-        if not (payload.startswith(self.prefix) and payload.endswith(self.suffix)):
-            return False
-        start, end = len(self.prefix), len(payload) - len(self.suffix)
-        return start < end and payload.find(b'"', start, end) < 0 and payload[end - 1] != 0x5C
+    def fits(self) -> Fits:
+        """Return a function that says whether a payload is this message with another, non-empty string."""
+        prefix, suffix = self.prefix, self.suffix
+        start, end = len(prefix), -len(suffix)
+        shortest = start - end
+
+        def fits(payload: bytes) -> bool:
+            return (
+                payload.startswith(prefix)
+                and payload.endswith(suffix)
+                and len(payload) > shortest
+                and payload.find(b'"', start, end) < 0
+                and payload[end - 1] != BACKSLASH
+            )
+
+        return fits
 
 
 def cast(payload: bytes, find: Find) -> Mould | None:

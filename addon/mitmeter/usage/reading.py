@@ -17,7 +17,7 @@ from mitmeter.usage.counts import Pace, Tally, usage_of
 from mitmeter.usage.dialect import Clock, Dialect, Part, Snapshot, overlay
 from mitmeter.usage.documents import NotADocument, at_root, response_decoder
 from mitmeter.usage.errors import read_error
-from mitmeter.usage.mould import Mould, cast
+from mitmeter.usage.mould import Fits, cast, never
 from mitmeter.usage.paths import Path, dig, only, path, walk
 
 DONE = b"[DONE]"
@@ -100,18 +100,19 @@ class Reading:
         self._timings: dict[Clock, Snapshot] = {}
         self._skipped: deque[Message] = deque(maxlen=REMEMBERED)
         self._passed = 0
-        self._mould: Mould | None = None
+        self._fits: Fits = never
         self._usage_paths: tuple[Path, ...] = tuple(path(text) for text in dialect.usage)
         self._root_counts = dialect.counts.places()
 
     def feed(self, messages: Iterable[Message]) -> None:
         """Take the next messages."""
+        fits = self._fits
         for message in messages:
-            mould = self._mould
-            if mould is not None and mould.fits(message.data):
+            if fits(message.data):
                 self.last_end = message.end
             elif self.first_end is not None and not tells(message.data, self._needles):
                 self._pass_over(message)
+                fits = self._fits
             else:
                 self._read(message)
 
@@ -122,7 +123,8 @@ class Reading:
         self._skipped.append(message)
         self._passed += 1
         if self._passed & (self._passed - 1) == 0:
-            self._mould = cast(message.data, self._find) or self._mould
+            mould = cast(message.data, self._find)
+            self._fits = self._fits if mould is None else mould.fits()
 
     def _find(self, payload: bytes) -> tuple[str, str] | None:
         try:
