@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from hashlib import sha256
-from pathlib import Path
 from typing import Any, Literal
 
 import brotli  # type: ignore[import-untyped,unused-ignore]  # ships no types
@@ -134,13 +133,20 @@ CASES = {
     "head": Case(CHAT, method="HEAD", tokens=(None, None)),
     "429": document(CHAT, fault="status:429", outcome="error", status=429, tokens=(None, None), error="待って"),
     "429-messages-stream": stream(
-        MESSAGES, fault="status:429", outcome="error", status=429, tokens=(None, None), error="Told to answer 429: 待って"
+        MESSAGES,
+        fault="status:429",
+        outcome="error",
+        status=429,
+        tokens=(None, None),
+        error="Told to answer 429: 待って",
     ),
     "429-gzip": document(
         RESPONSES, "coding=gzip", "status:429", outcome="error", status=429, tokens=(None, None), error="待って"
     ),
     "502-html": stream(CHAT, fault="html:502", outcome="error", status=502, tokens=(None, None), error="502"),
-    "chat-error-event": chat(fault="error-event:5", outcome="error", tokens=(None, None), error="Told to fail: 容量超過"),
+    "chat-error-event": chat(
+        fault="error-event:5", outcome="error", tokens=(None, None), error="Told to fail: 容量超過"
+    ),
     "chat-error-event-br": chat(
         "coding=br", "error-event:5", outcome="error", tokens=(None, None), error="Told to fail: 容量超過"
     ),
@@ -151,9 +157,7 @@ CASES = {
         MESSAGES, fault="error-event:6", outcome="error", tokens=(ASKED, 1), error="Told to fail: 容量超過"
     ),
     "chat-upstream-cut": chat(fault="cut:6", tokens=(None, None), **CUT),
-    "chat-upstream-cut-gzip": chat(
-        "coding=gzip", "cut:6", tokens=(None, None), anomalies=TRUNCATED, **CUT
-    ),
+    "chat-upstream-cut-gzip": chat("coding=gzip", "cut:6", tokens=(None, None), anomalies=TRUNCATED, **CUT),
     "chat-upstream-reset": chat(fault="reset:6", tokens=(None, None), like="streaming", **CUT),
     "chat-upstream-cut-after-done": chat(fault="cut:99", outcome="complete"),
     "responses-upstream-cut-zstd": stream(

@@ -1,4 +1,4 @@
-"""What a meter folder shows a user: `mitmeter ls --json` and `show ID --json`, run in this process because it is fast."""
+"""What a meter folder shows a user: `mitmeter ls --json` and `show ID --json`, run in this process to be fast."""
 
 import base64
 import json
