@@ -219,7 +219,7 @@ def _narrow(request: http.Request) -> tuple[bytes, ...] | None:
     """Filter Accept-Encoding; return the client's own lines where that changed them."""
     lines = request.headers.get_all("accept-encoding")
     wanted = filter_accept_encoding(lines)
-    if wanted is None or lines == [wanted]:
+    if wanted is None or [line.replace(" ", "") for line in lines] == [wanted.replace(" ", "")]:
         return None
     own = tuple(value for name, value in request.headers.fields if name.lower() == b"accept-encoding")
     request.headers["accept-encoding"] = wanted
