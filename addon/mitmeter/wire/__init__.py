@@ -1,14 +1,15 @@
 """Bytes to messages: undoes codings and framings. Knows no provider, file or host, and raises on no input.
 
-`codings` undoes compression (`undo` one coding of it, through the libraries in `decompress`); `sse`, `ndjson` and
-`document` read one framing each. Which framing a body has is told by its media type and its first bytes, because the
-type alone is not reliable: servers send event streams as JSON or without a type, and JSON errors as event streams.
-`MessageDecoder` is the way in.
+`codings` undoes compression (`undo` one coding of it, through the libraries in `decompress`); `sse`, `ndjson`,
+`array`, `eventstream` and `document` read one framing each. Which framing a body has is told by its media type and its
+first bytes, because the type alone is not reliable: servers send event streams as JSON or without a type, and JSON
+errors as event streams. `MessageDecoder` is the way in.
 
 The rules of the choice:
 
 - The media type is matched without its parameters, in any case.
 - White space and a byte order mark at the start do not tell anything. Where 64 bytes have not told, the type decides.
+- A body that begins with `[` is a document; in answer to a request for a stream it is an array, sent by the element.
 - A new framing is a decoder with the interface of `Framing` and a line in the table: by type, by opening bytes or both.
 """
 
@@ -16,7 +17,9 @@ from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
 from mitmeter.exchange import Message
+from mitmeter.wire.array import ArrayDecoder
 from mitmeter.wire.document import DocumentDecoder
+from mitmeter.wire.eventstream import EventStreamDecoder
 from mitmeter.wire.ndjson import NDJSONDecoder
 from mitmeter.wire.sse import SSEDecoder
 
@@ -53,6 +56,9 @@ _FIELDS = tuple((field, SSEDecoder) for field in (b"data:", b"event:", b"id:", b
 _OTHER = _Choice(DocumentDecoder, _FIELDS)
 _SSE = _Choice(SSEDecoder, ((b"{", DocumentDecoder), (b"[", DocumentDecoder)))
 _NDJSON = _Choice(NDJSONDecoder)
+# A frame that began with a brace would be of 2 GB.
+_EVENTSTREAM = _Choice(EventStreamDecoder, ((b"{", DocumentDecoder),))
+_ARRAY = ((b"[", ArrayDecoder),)
 
 _TYPES = {
     "text/event-stream": _SSE,
@@ -66,21 +72,22 @@ _TYPES = {
     "application/x-jsonlines": _NDJSON,
     "application/json-lines": _NDJSON,
     "application/json-seq": _NDJSON,
+    "application/vnd.amazon.eventstream": _EVENTSTREAM,
 }
-_STREAMS = frozenset((*_TYPES, "application/vnd.amazon.eventstream"))
 
 
 def is_stream(content_type: str) -> bool:
     """Whether a Content-Type names a framing whose messages come one by one."""
-    return _media_type(content_type) in _STREAMS
+    return _media_type(content_type) in _TYPES
 
 
-def decoder(content_type: str, head: bytes, *, limit: int) -> Framing:
+def decoder(content_type: str, head: bytes, *, limit: int, stream: bool = False) -> Framing:
     """The decoder for a body of this Content-Type that begins with `head`, all of it or at least 64 bytes.
 
-    `head` is not consumed. `limit` is in bytes: of an event, a line or a document.
+    `head` is not consumed. `limit` is in bytes: of an event, a line or a document. `stream` says that the request asked
+    for a stream.
     """
-    choice = _TYPES.get(_media_type(content_type), _OTHER)
+    choice = _choice(content_type, stream)
     return (_decide(choice, head[:_HEAD]) or choice.usual)(limit)
 
 
@@ -88,11 +95,12 @@ class MessageDecoder:
     """Decodes a body of this Content-Type (empty if there is none) in the framing that its first bytes show.
 
     The interface is that of `Framing`. At most 64 bytes are held until they tell; until then `framing` and `streaming`
-    are what the media type alone says. `limit` is in bytes: of an event, a line or a document.
+    are what the media type alone says. `limit` is in bytes: of an event, a line or a document. `stream` says that the
+    request asked for a stream.
     """
 
-    def __init__(self, content_type: str, *, limit: int) -> None:
-        self._choice = _TYPES.get(_media_type(content_type), _OTHER)
+    def __init__(self, content_type: str, *, limit: int, stream: bool = False) -> None:
+        self._choice = _choice(content_type, stream)
         self._limit = limit
         self._inner = self._choice.usual(limit)
         self._head = b""
@@ -136,6 +144,11 @@ class MessageDecoder:
 
 def _media_type(content_type: str) -> str:
     return content_type.partition(";")[0].strip().lower()
+
+
+def _choice(content_type: str, stream: bool) -> _Choice:
+    choice = _TYPES.get(_media_type(content_type), _OTHER)
+    return choice._replace(openings=_ARRAY + choice.openings) if stream else choice
 
 
 def _decide(choice: _Choice, head: bytes) -> Callable[[int], Framing] | None:
