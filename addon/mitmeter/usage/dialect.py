@@ -137,16 +137,37 @@ class Keep(Struct, frozen=True):
     response_body: bool = True
 
 
+class Socket(Struct, frozen=True, kw_only=True):
+    """How responses follow each other on one WebSocket connection.
+
+    A client message of a type in `asks` (any, where there is none) asks for a response, a server message of a type in
+    `begins` (any, where there is none) begins it, and one of the dialect's `ends`, or with something true at a path in
+    `ends` here, ends it; `usage_trails` says that its usage may come in a message of its own after that, `errors_end`
+    that an error event ends it too (else it is about something else). `model` is where messages outside of responses
+    name the model, `query_model` the query parameter that does.
+    """
+
+    asks: tuple[str, ...] = ()
+    begins: tuple[str, ...] = ()
+    ends: tuple[str, ...] = ()
+    usage_trails: bool = False
+    errors_end: bool = True
+    model: tuple[str, ...] = ()
+    query_model: str = "model"
+
+
 class Dialect(Struct, frozen=True, kw_only=True, eq=False):
     """How one API of one provider writes what a meter wants to know.
 
     `paths` are regular expressions searched in the request path, anchored at its end. `anywhere` lets the path alone
     decide on hosts that nobody claims. `usage` lists where usage objects stand, the strongest last; the empty path is
     the document itself, of which only what `counts` names is taken (a `Clock` may stand there as well).
-    `usage_headers` are read where the body has no usage, and with `headers_fill` for what it leaves out. `parts` are the
-    generated pieces of a message in a stream, `reply` those of a whole document, `prompt` those of a request.
+    `usage_headers` are read where the body has no usage, and with `headers_fill` for what it leaves out.
+    `parts` are the generated pieces of a message in a stream, `reply` those of a whole document, `prompt` those of a
+    request.
     `ends` are the `type`s (or whole payloads) after which a stream is complete even if its reader hangs up.
-    `consumes` is False for an endpoint that counts tokens without using any.
+    `consumes` is False for an endpoint that counts tokens without using any. `socket` is set where the API is spoken
+    over a WebSocket.
     """
 
     api: str
@@ -173,6 +194,7 @@ class Dialect(Struct, frozen=True, kw_only=True, eq=False):
     ends: tuple[str, ...] = ()
     keep: Keep = Keep()
     consumes: bool = True
+    socket: Socket | None = None
 
     def but(self, **changes: Any) -> "Dialect":
         """Return this dialect with some members changed: how a provider differs from the API that it follows."""

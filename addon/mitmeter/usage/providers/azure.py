@@ -9,26 +9,36 @@ from mitmeter.usage.apis.completions import COMPLETIONS
 from mitmeter.usage.apis.embeddings import EMBEDDINGS
 from mitmeter.usage.apis.media import IMAGE_EDITS, IMAGES, SPEECH, TRANSCRIPTIONS, TRANSLATIONS
 from mitmeter.usage.apis.responses import COMPACT, RESPONSES
+from mitmeter.usage.apis.runs import RUN, RUNS
+from mitmeter.usage.apis.stored import RESPONSE
 from mitmeter.usage.dialect import Provider
 
 DEPLOYMENT = r"/openai/deployments/(?P<model>[^/]+)/"
 
+APIS = (
+    CHAT,
+    COMPLETIONS,
+    RESPONSES,
+    RESPONSE,
+    COMPACT,
+    EMBEDDINGS.but(paths=(*EMBEDDINGS.paths, r"/models/images/embeddings")),
+    SPEECH,
+    TRANSCRIPTIONS,
+    TRANSLATIONS,
+    IMAGES,
+    IMAGE_EDITS,
+    RUNS,
+    RUN,
+)
+
 PROVIDER = Provider(
     name="azure",
-    hosts=(r".+\.openai\.azure\.com", r".+\.cognitiveservices\.azure\.com", r".+\.services\.ai\.azure\.com"),
-    dialects=tuple(
-        dialect.but(path_model=DEPLOYMENT)
-        for dialect in (
-            CHAT,
-            COMPLETIONS,
-            RESPONSES,
-            COMPACT,
-            EMBEDDINGS,
-            SPEECH,
-            TRANSCRIPTIONS,
-            TRANSLATIONS,
-            IMAGES,
-            IMAGE_EDITS,
-        )
+    hosts=(
+        r".+\.openai\.azure\.com",
+        r".+\.cognitiveservices\.azure\.com",
+        r".+\.api\.cognitive\.microsoft\.com",
+        r".+\.services\.ai\.azure\.com",
+        r".+\.[a-z0-9]+\.(models|inference)\.ai\.azure\.com",
     ),
+    dialects=tuple(dialect.but(path_model=DEPLOYMENT) for dialect in APIS),
 )

@@ -1,21 +1,34 @@
-"""Mistral: `num_cached_tokens`, and audio counted beside the prompt's text.
+"""Mistral: usage always comes, on the last content chunk; `num_cached_tokens` before `prompt_tokens_details`.
 
+Audio is counted in `prompt_tokens_details.audio_tokens` and in the total, not in `prompt_tokens`: flagged as it is.
+OCR counts pages, not tokens.
 https://docs.mistral.ai/api/
+https://docs.mistral.ai/api/endpoint/fim
+https://docs.mistral.ai/api/endpoint/ocr
 """
 
 from mitmeter.usage.apis.chat import CHAT
 from mitmeter.usage.apis.embeddings import EMBEDDINGS, MODERATIONS
 from mitmeter.usage.apis.media import SPEECH, TRANSCRIPTIONS
-from mitmeter.usage.dialect import Provider
+from mitmeter.usage.dialect import Keep, Provider
+
+COUNTS = CHAT.counts.also(cache_read_tokens=("num_cached_tokens",))
+
+OCR = EMBEDDINGS.but(
+    api="ocr", operation="ocr", paths=(r"/v1/ocr",), usage=("usage_info",), keep=Keep(request_body=False)
+)
 
 PROVIDER = Provider(
     name="mistral",
     hosts=(r"(api|codestral)\.mistral\.ai",),
     dialects=(
-        CHAT.but(counts=CHAT.counts.also(cache_read_tokens=("num_cached_tokens",))),
+        CHAT.but(counts=COUNTS),
+        CHAT.but(api="fim", operation="text_completion", paths=(r"/v1/fim/completions",), counts=COUNTS),
+        CHAT.but(api="agents", paths=(r"/v1/agents/completions",), counts=COUNTS),
         EMBEDDINGS,
         MODERATIONS,
         TRANSCRIPTIONS,
         SPEECH,
+        OCR,
     ),
 )

@@ -1,0 +1,30 @@
+"""Runs of the Assistants API: the run's usage covers its steps, and comes when the run has finished.
+
+In a stream `thread.run.step.completed` says what a step took and `thread.run.completed`, later, what all took, so the
+last one stands. Without a stream the run is asked for again and again; that is no consumption.
+https://platform.openai.com/docs/api-reference/runs/object
+https://platform.openai.com/docs/api-reference/assistants-streaming/events
+"""
+
+from mitmeter.usage.apis.chat import COUNTS
+from mitmeter.usage.dialect import Dialect, Part, replaces
+
+_RUN = r"/threads/[^/]+/runs/[^/]+"
+
+RUNS = Dialect(
+    api="runs",
+    operation="chat",
+    paths=(r"/threads/runs", r"/threads/[^/]+/runs", _RUN + "/submit_tool_outputs"),
+    usage=("usage",),
+    counts=COUNTS,
+    fold=replaces,
+    finish=("status",),
+    errors=("error", "last_error"),
+    parts=(
+        Part("text", "delta.content[].text.value"),
+        Part("tool", "delta.step_details.tool_calls[].function.name"),
+        Part("arguments", "delta.step_details.tool_calls[].function.arguments"),
+    ),
+)
+
+RUN = RUNS.but(api="runs.retrieve", operation="retrieve", methods=("GET",), paths=(_RUN,), consumes=False)

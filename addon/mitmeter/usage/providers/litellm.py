@@ -1,0 +1,11 @@
+"""LiteLLM's proxy, on any host: it shows itself in the headers of every answer and speaks the APIs of others.
+
+https://docs.litellm.ai/docs/proxy/response_headers
+"""
+
+from mitmeter.usage.dialect import Provider, Sign
+
+PROVIDER = Provider(
+    name="litellm",
+    signs=(Sign(header="x-litellm-version"), Sign(header="x-litellm-call-id"), Sign(header="x-litellm-model-id")),
+)

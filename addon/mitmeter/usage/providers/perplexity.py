@@ -1,0 +1,40 @@
+"""Perplexity: usage in every chunk, cumulative. Deep research counts citations and reasoning beside the rest.
+
+What it searched and read (`citation_tokens`) comes on top of the prompt and what it thought (`reasoning_tokens`) on top
+of the completion; the total leaves both out, which is flagged. An asynchronous answer may be read many times.
+https://docs.perplexity.ai/api-reference/chat-completions-post
+https://docs.perplexity.ai/getting-started/pricing
+"""
+
+from mitmeter.usage.apis.chat import CHAT
+from mitmeter.usage.apis.embeddings import EMBEDDINGS
+from mitmeter.usage.apis.responses import RESPONSES
+from mitmeter.usage.dialect import Counts, Provider
+
+COUNTS = Counts(
+    input_tokens=("prompt_tokens",),
+    output_tokens=("completion_tokens",),
+    reasoning_tokens=("reasoning_tokens",),
+    total_tokens=("total_tokens",),
+    beside_input=("citation_tokens",),
+    beside_output=("reasoning_tokens",),
+)
+
+SONAR = CHAT.but(counts=COUNTS, usage=("usage", "response.usage"), model=("model", "response.model"))
+
+PROVIDER = Provider(
+    name="perplexity",
+    hosts=(r"api\.perplexity\.ai",),
+    dialects=(
+        SONAR,
+        SONAR.but(
+            api="chat.retrieve",
+            operation="retrieve",
+            methods=("GET",),
+            paths=(r"/async/chat/completions/[^/]+",),
+            consumes=False,
+        ),
+        RESPONSES,
+        EMBEDDINGS,
+    ),
+)

@@ -1,0 +1,35 @@
+"""Replicate: a prediction's `metrics`, there once it has finished. Reading a prediction again consumes nothing.
+
+The names of the counts come from its documentation, not from a recording.
+https://replicate.com/docs/reference/http
+"""
+
+from mitmeter.usage.dialect import Clock, Counts, Dialect, Part, Provider
+
+PREDICTIONS = Dialect(
+    api="predictions",
+    operation="generate_content",
+    paths=(r"/v1/predictions", r"/v1/(models|deployments)/[^/]+/[^/]+/predictions"),
+    usage=("metrics",),
+    counts=Counts(input_tokens=("input_token_count",), output_tokens=("output_token_count",)),
+    clocks=(Clock(at="metrics", tokens_per_second="tokens_per_second"),),
+    request_model=("model", "version"),
+    path_model=r"/v1/(models|deployments)/(?P<model>[^/]+/[^/]+)/predictions",
+    finish=("status",),
+    reply=(Part("text", "output[]"), Part("text", "output")),
+)
+
+PROVIDER = Provider(
+    name="replicate",
+    hosts=(r"api\.replicate\.com",),
+    dialects=(
+        PREDICTIONS,
+        PREDICTIONS.but(
+            api="predictions.retrieve",
+            operation="retrieve",
+            methods=("GET",),
+            paths=(r"/v1/predictions/[^/]+",),
+            consumes=False,
+        ),
+    ),
+)

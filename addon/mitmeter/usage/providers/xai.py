@@ -1,0 +1,31 @@
+"""xAI: in chat, reasoning stands beside the completion and the total tells; in responses it is inside the output.
+
+A deferred completion is handed out once, so reading it is the consumption; a stored response can be read again.
+https://docs.x.ai/docs/api-reference
+https://docs.x.ai/docs/guides/deferred-chat-completions
+"""
+
+from mitmeter.usage.apis.chat import CHAT
+from mitmeter.usage.apis.completions import COMPLETIONS
+from mitmeter.usage.apis.embeddings import EMBEDDINGS
+from mitmeter.usage.apis.media import IMAGE_EDITS, IMAGES
+from mitmeter.usage.apis.messages import MESSAGES
+from mitmeter.usage.apis.responses import RESPONSES
+from mitmeter.usage.apis.stored import RESPONSE
+from mitmeter.usage.dialect import Provider
+
+PROVIDER = Provider(
+    name="xai",
+    hosts=(r"([a-z0-9-]+\.)?api\.x\.ai",),
+    dialects=(
+        CHAT,
+        CHAT.but(api="deferred_chat", methods=("GET",), paths=(r"/v1/chat/deferred-completion/[^/]+",)),
+        RESPONSES,
+        RESPONSE,
+        MESSAGES,
+        COMPLETIONS,
+        EMBEDDINGS,
+        IMAGES,
+        IMAGE_EDITS,
+    ),
+)
