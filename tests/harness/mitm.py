@@ -1,4 +1,4 @@
-"""A real mitmdump or mitmweb as a process, in reverse mode in front of an upstream."""
+"""A real mitmdump or mitmweb as a process, in reverse mode in front of an upstream unless told otherwise."""
 
 import os
 import re
@@ -37,6 +37,7 @@ class Mitm:
         meter_dir: Path | None = None,
         env: Mapping[str, str] | None = None,
         umask: int = -1,
+        mode: str | None = None,
     ) -> None:
         directory.mkdir(parents=True, exist_ok=True)
         self.confdir = directory / "conf"
@@ -50,7 +51,8 @@ class Mitm:
         if script is not None and meter_dir is not None:
             given["meter_dir"] = str(meter_dir)
         given |= options or {}
-        self._command = [str(Path(sys.executable).parent / tool), "--mode", f"reverse:{upstream}", "--listen-port", "0"]
+        self._command = [str(Path(sys.executable).parent / tool), "--mode", mode or f"reverse:{upstream}"]
+        self._command += ["--listen-port", "0"]
         for name, value in given.items():
             for one in [value] if isinstance(value, str) else value:
                 self._command += ["--set", f"{name}={one}"]

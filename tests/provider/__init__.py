@@ -18,10 +18,11 @@ Request headers steer it (`provider.steer`):
   `html:502` an HTML page (any status) · `204` no content · `no-headers` closes before any header ·
   `silent` says nothing at all until the client leaves
 - `x-shape: coding=gzip|deflate|br|zstd`, `eol=crlf|cr`, `split=7` (pieces of 7 bytes), `no-done`, `length`
-  (Content-Length instead of chunked), `words=300` (length of the reply); several with commas
+  (Content-Length instead of chunked), `words=300` (length of the reply), `cookie` (sets `COOKIE`);
+  several with commas
 """
 
-from provider.server import Provider, Seen
+from provider.server import COOKIE, Provider, Seen
 from provider.tokens import count
 
-__all__ = ["Provider", "Seen", "count"]
+__all__ = ["COOKIE", "Provider", "Seen", "count"]

@@ -28,6 +28,7 @@ APIS: dict[str, tuple[Api, bytes]] = {
 }
 REASONS = {200: "OK", 204: "No Content", 400: "Bad Request", 401: "Unauthorized", 404: "Not Found", 502: "Bad Gateway"}
 BODY_LIMIT = 64 << 20
+COOKIE = "session=stand-in-cookie-9e107d9d"
 
 
 @dataclass(frozen=True)
@@ -110,6 +111,8 @@ def _choose(seen: Seen, wish: Steer) -> Reply:
 def _head(reply: Reply, wish: Steer, size: int | None) -> bytes:
     lines = [f"HTTP/1.1 {reply.status} {REASONS.get(reply.status, 'Stand-in')}", f"content-type: {reply.content_type}"]
     lines += [f"{name}: {value}" for name, value in reply.headers]
+    if wish.cookie:
+        lines.append(f"set-cookie: {COOKIE}; HttpOnly")
     if wish.coding:
         lines.append(f"content-encoding: {wish.coding}")
     lines.append("transfer-encoding: chunked" if size is None else f"content-length: {size}")

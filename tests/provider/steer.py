@@ -18,6 +18,7 @@ class Steer:
     done: bool = True
     length: bool = False
     words: int = 24
+    cookie: bool = False
 
 
 def steer(headers: Mapping[str, str]) -> Steer:
@@ -29,7 +30,7 @@ def steer(headers: Mapping[str, str]) -> Steer:
     for wish in headers.get("x-shape", "").replace(";", ",").split(","):
         if wish.strip():
             name, _, value = wish.strip().partition("=")
-            if name not in {"coding", "eol", "split", "no-done", "length", "words"}:
+            if name not in {"coding", "eol", "split", "no-done", "length", "words", "cookie"}:
                 raise ValueError(f"x-shape: {name}")
             shape[name] = value
     return Steer(
@@ -43,4 +44,5 @@ def steer(headers: Mapping[str, str]) -> Steer:
         done="no-done" not in shape,
         length="length" in shape,
         words=int(shape.get("words", 24)),
+        cookie="cookie" in shape,
     )
