@@ -2,9 +2,10 @@
 
 An exchange goes through these rooms:
 
-- `hooks` is the mitmproxy addon; `tee` copies a stream's chunks without delaying them, `flows` puts mitmproxy's flows in
-  our words, `options` are the user's.
-- `worker` is the one thread that does the work; it feeds a `recorder` for each exchange.
+- `hooks` is the mitmproxy addon; `tee` notes a stream's chunks without delaying them, `flows` puts mitmproxy's flows
+  in our words, `options` are the user's.
+- `worker` is the one thread that does the work; each exchange is a `live` one with a `recorder`, or a `session` of them
+  on a WebSocket.
 - `recorder` takes chunks and returns a row and a capture. It asks `wire` for messages (codings, then framings), `usage`
   for what they say (a dialect for each API, a file for each provider), `redact` for what may be kept.
 - `shelf` is a meter_dir: `archive` holds captures (CBOR in zstd segments), `store` holds rows (SQLite).

@@ -11,9 +11,15 @@ from mitmproxy.io import FlowReader
 from msgspec import to_builtins
 
 from mitmeter.exchange import Answer, Client, Exchange, Headers, Opening, Outcome
+from mitmeter.live import Live, LiveSocket
 from mitmeter.recorder import Limits, Recorder
 from mitmeter.redact import Redacted
+from mitmeter.tee import Kept
 from mitmeter.usage.registry import Match, find
+from mitmeter.wire import is_stream
+from mitmeter.wire.codings import filter_accept_encoding
+
+SMALL = 1 << 20
 
 
 def text(raw: bytes) -> str:
@@ -83,6 +89,52 @@ def answer(flow: http.HTTPFlow) -> Answer | None:
 def cut_by(flow: http.HTTPFlow) -> Outcome:
     """Return who ended a flow that ended in an error: the connection that is gone tells, not the message."""
     return Outcome.UPSTREAM_ABORTED if flow.client_conn.connected else Outcome.CLIENT_ABORTED
+
+
+def narrow(request: http.Request) -> tuple[bytes, ...] | None:
+    """Filter Accept-Encoding; return the client's own lines where that changed them."""
+    lines = request.headers.get_all("accept-encoding")
+    wanted = filter_accept_encoding(lines)
+    if wanted is None or [line.replace(" ", "") for line in lines] == [wanted.replace(" ", "")]:
+        return None
+    own = tuple(value for name, value in request.headers.fields if name.lower() == b"accept-encoding")
+    request.headers["accept-encoding"] = wanted
+    return own
+
+
+def streams(flow: http.HTTPFlow) -> bool:
+    """Say whether a response is teed: a streaming framing, an unknown length, or more than a small document."""
+    response = flow.response
+    if response is None or flow.request.method == "HEAD" or response.status_code in (101, 204, 304):
+        return False
+    length = response.headers.get("content-length", "")
+    return is_stream(response.headers.get("content-type", "")) or not length.isdecimal() or int(length) > SMALL
+
+
+def fill(flow: http.HTTPFlow, kept: Kept | None) -> None:
+    """Give a streamed flow its body, which mitmweb, `-w` and content views then have."""
+    if kept is not None and flow.response is not None and flow.response.raw_content is None:
+        flow.response.raw_content = kept.content()
+
+
+def upgrades(request: http.Request) -> bool:
+    """Say whether a request opens a WebSocket (RFC 6455, section 4.1)."""
+    return str(request.headers.get("upgrade", "")).lower() == "websocket"
+
+
+def connected(live: Live) -> LiveSocket:
+    """Return the connection that an upgrade's exchange has become."""
+    assert live.match is not None and live.answer is not None
+    return LiveSocket(live.opening, live.match, live.answer, live.tag)
+
+
+def closed_by(flow: http.HTTPFlow) -> tuple[Outcome, str | None]:
+    """Return how a WebSocket connection ended: in order, or cut by one side (close code 1006, RFC 6455, 7.4.1)."""
+    socket = flow.websocket
+    if socket is None or socket.close_code in (1000, 1001, 1005, None):
+        return Outcome.COMPLETE, None
+    cut = Outcome.CLIENT_ABORTED if socket.closed_by_client else Outcome.UPSTREAM_ABORTED
+    return cut, socket.close_reason or f"closed with code {socket.close_code}"
 
 
 def notes(exchange: Exchange, ident: int) -> dict[str, Any]:

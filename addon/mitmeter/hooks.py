@@ -18,18 +18,17 @@ from mitmproxy.addonmanager import Loader
 
 from mitmeter import flows, options
 from mitmeter.exchange import Exchange, Outcome
+from mitmeter.live import Ending, Live, LiveSocket
 from mitmeter.options import NAMES, OPTIONS, PREFIX
 from mitmeter.store.sqlite import Store
 from mitmeter.summary import line, marker, remark, totals
 from mitmeter.tee import Kept, noting, tee
 from mitmeter.usage.registry import Match
 from mitmeter.view import NOTES, ExchangeView
-from mitmeter.wire import is_stream
-from mitmeter.wire.codings import filter_accept_encoding
-from mitmeter.worker import Ending, Live, Settings, Worker
+from mitmeter.worker import Settings, Worker
 
-SMALL = 1 << 20
 DRAIN_SECONDS = 10.0
+MESSAGES = 10_000
 
 log = logging.getLogger("mitmeter")
 
@@ -105,7 +104,7 @@ class Meter:
             return
         for flow, watched in list(self._watched.items()):
             if watched.live is not None:
-                _fill(flow, watched)
+                flows.fill(flow, watched.kept)
                 cause = "the proxy was stopped"
                 worker.end(watched.live, Ending(outcome=Outcome.CLIENT_ABORTED, at=time.perf_counter(), cause=cause))
         self._watched.clear()
@@ -119,10 +118,12 @@ class Meter:
         match = flows.match(flow)
         if not (match if self._filter is None else self._filter(flow)):
             return
+        if match is not None and match.dialect.socket is not None and not flows.upgrades(flow.request):
+            return
         since = max(0.0, time.time() - flow.request.timestamp_start)
         watched = Watched(match, time.perf_counter() - since)
         if not flows.signs_accept_encoding(flow.request):
-            watched.accepted = _narrow(flow.request)
+            watched.accepted = flows.narrow(flow.request)
         if flow.request.stream:
             before = flow.request.stream if callable(flow.request.stream) else None
             watched.upload = Kept(self._worker.settings.limits.body)
@@ -135,15 +136,34 @@ class Meter:
         if watched is None or self._worker is None or flow.response is None:
             return
         live = self._begin(flow, watched)
-        if flow.response.raw_content is None and (flow.response.stream or _streams(flow)):
+        if flow.response.raw_content is None and (flow.response.stream or flows.streams(flow)):
             before = flow.response.stream if callable(flow.response.stream) else None
             watched.kept = Kept(self._worker.settings.limits.body)
             flow.response.stream = tee(live, watched.kept, before)
             self._worker.watch(live)
 
     def response(self, flow: http.HTTPFlow) -> None:
-        """Hand a finished exchange over."""
+        """Hand a finished exchange over; a WebSocket connection only begins now."""
+        watched = self._watched.get(flow)
+        if flow.websocket is not None and watched is not None and watched.live is not None and self._worker is not None:
+            watched.live = flows.connected(watched.live)
+            self._worker.watch(watched.live)
+            return
         self._finish(flow, Outcome.COMPLETE, None)
+
+    def websocket_message(self, flow: http.HTTPFlow) -> None:
+        """Note a message; mitmproxy keeps them all, so on a long connection the oldest are let go of."""
+        watched = self._watched.get(flow)
+        if flow.websocket is None or watched is None or not isinstance(watched.live, LiveSocket):
+            return
+        messages = flow.websocket.messages
+        watched.live.hear(messages[-1].content, time.perf_counter(), messages[-1].from_client)
+        if len(messages) > MESSAGES:
+            del messages[: MESSAGES // 2]
+
+    def websocket_end(self, flow: http.HTTPFlow) -> None:
+        """Hand over what was open on the connection."""
+        self._finish(flow, *flows.closed_by(flow))
 
     def error(self, flow: http.HTTPFlow) -> None:
         """Hand over an exchange that was cut, or that never got an answer."""
@@ -167,7 +187,7 @@ class Meter:
         if flow.response is not None:
             body = flow.response.raw_content if watched.kept is None else None
             trailers = flows.fields(flow.response.trailers) or None
-            _fill(flow, watched)
+            flows.fill(flow, watched.kept)
         self._worker.end(live, Ending(outcome=outcome, at=at, cause=cause, body=body, trailers=trailers))
 
     def _show(self, flow: http.HTTPFlow, exchange: Exchange, ident: int) -> None:
@@ -176,11 +196,12 @@ class Meter:
 
     def _annotate(self, flow: http.HTTPFlow, exchange: Exchange, ident: int) -> None:
         """Put the numbers where mitmweb and the console show them; a user's own comment and marker stay."""
-        if not flow.comment:
+        known = flow.metadata.get(NOTES, {})
+        if flow.comment == known.get("remark", ""):
             flow.comment = remark(exchange)
         if not flow.marked:
             flow.marked = marker(exchange)
-        flow.metadata[NOTES] = flows.notes(exchange, ident)
+        flow.metadata[NOTES] = {**flows.notes(exchange, ident), "remark": flow.comment}
         log.info("%s", line(exchange, ident))
         ctx.master.addons.trigger(hooks.UpdateHook([flow]))
 
@@ -213,29 +234,3 @@ def _may_handle_signals() -> bool:
 
 def _refused(error: Exception | str) -> exceptions.OptionsError:
     return exceptions.OptionsError(str(error))  # type: ignore[no-untyped-call]  # mitmproxy's is not annotated
-
-
-def _narrow(request: http.Request) -> tuple[bytes, ...] | None:
-    """Filter Accept-Encoding; return the client's own lines where that changed them."""
-    lines = request.headers.get_all("accept-encoding")
-    wanted = filter_accept_encoding(lines)
-    if wanted is None or [line.replace(" ", "") for line in lines] == [wanted.replace(" ", "")]:
-        return None
-    own = tuple(value for name, value in request.headers.fields if name.lower() == b"accept-encoding")
-    request.headers["accept-encoding"] = wanted
-    return own
-
-
-def _streams(flow: http.HTTPFlow) -> bool:
-    """Say whether a response is teed: a streaming framing, an unknown length, or more than a small document."""
-    response = flow.response
-    if response is None or flow.request.method == "HEAD" or response.status_code in (101, 204, 304):
-        return False
-    length = response.headers.get("content-length", "")
-    return is_stream(response.headers.get("content-type", "")) or not length.isdecimal() or int(length) > SMALL
-
-
-def _fill(flow: http.HTTPFlow, watched: Watched) -> None:
-    """Give a streamed flow its body, which mitmweb, `-w` and content views then have."""
-    if watched.kept is not None and flow.response is not None and flow.response.raw_content is None:
-        flow.response.raw_content = watched.kept.content()

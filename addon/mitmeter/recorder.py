@@ -97,17 +97,18 @@ class Recorder:
         self._flag(*(f"request_{anomaly}" for anomaly in codings.anomalies))
         return decoded, codings.undecoded
 
-    def answer(self, answer: Answer, at: float) -> None:
-        """Take the response's head, which had arrived at `at`."""
+    def answer(self, answer: Answer, at: float, content_type: str | None = None) -> None:
+        """Take the response's head, which had arrived at `at`; `content_type` overrules how its body is framed."""
         self._answer, self._answered_at = answer, at
         self._codings = Codings(
             field_values(answer.headers, "content-encoding"),
             output_limit=self.limits.decoded,
             ratio_limit=self.limits.ratio,
         )
-        content_type = next(iter(field_values(answer.headers, "content-type")), "")
+        if content_type is None:
+            content_type = next(iter(field_values(answer.headers, "content-type")), "")
         self._legible = not content_type.lower().startswith(MEDIA)
-        self._messages = MessageDecoder(content_type, limit=self.limits.message)
+        self._messages = MessageDecoder(content_type, limit=self.limits.message, stream=self._dialect.streams)
 
     def feed(self, chunk: bytes, at: float) -> None:
         """Take a chunk of the response's body as received, which had arrived at `at`."""
@@ -135,6 +136,11 @@ class Recorder:
         self.feed(body, at)
         self._first_byte_at = None
         self._buffered = True
+
+    @property
+    def counted(self) -> bool:
+        """Whether the response has shown a usage object."""
+        return self._reading is not None and self._reading.snapshots > 0
 
     def trailers(self, trailers: Headers) -> None:
         """Take the trailers that followed the body."""
@@ -253,7 +259,8 @@ class Recorder:
         kind, message = None, None
         with suppress(NotADocument):
             kind, message = read_error(tolerant(self._body.content()[:ERROR_BODY].strip()))
-        return message or status_text(self._answer.status), kind
+        told = field_values(self._answer.headers, self._dialect.error_header or "")
+        return message or status_text(self._answer.status), kind or next(iter(told), "").partition(":")[0] or None
 
     def _engine(self, reading: Reading | None) -> str | None:
         """Return the engine that the response shows, else whoever claims the host or the path."""
@@ -282,6 +289,7 @@ class Recorder:
         kind = next(iter(field_values(opening.headers, "content-type")), "")
         asked, wants_stream = read_request(self._dialect, kind, self._request_body or b"")
         asked = asked or self.match.path_model(address.path)
+        wants_stream = wants_stream or self._dialect.streams
         streams = self._messages.streaming if self._messages is not None and self._received else wants_stream
         return Exchange(
             flow_id=opening.flow_id,

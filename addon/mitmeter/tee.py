@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Iterable
 
-from mitmeter.worker import Live
+from mitmeter.live import Live
 
 type Chunks = bytes | Iterable[bytes]
 type Tee = Callable[[bytes], Chunks]

@@ -17,17 +17,16 @@ from typing import Any
 
 from msgspec import Struct
 
-from mitmeter.exchange import Answer, Exchange, Headers, Opening, Outcome
-from mitmeter.recorder import Limits, Recorder, bare
+from mitmeter.exchange import Exchange
+from mitmeter.live import Ending, Item, Live
+from mitmeter.recorder import Limits
 from mitmeter.redact import Redacted
 from mitmeter.shelf import Kept, Shelf, private_folder, secret_of
 from mitmeter.store.schema import SchemaError
-from mitmeter.usage.registry import Match
 
 PERIOD = 0.2
 BACKLOG = 1000
 TRIM_SECONDS = 60.0
-LAG_LIMIT = 64 << 20
 
 log = logging.getLogger("mitmeter")
 
@@ -40,46 +39,6 @@ class Settings(Struct, frozen=True, kw_only=True):
     limits: Limits = Limits()
     archive_bytes: int = 2 << 30
     archive_days: int | None = None
-
-
-class Ending(Struct, frozen=True, kw_only=True):
-    """How the transport ended. `body` is the whole body where it was not teed."""
-
-    outcome: Outcome
-    at: float
-    cause: str | None = None
-    body: bytes | None = None
-    trailers: Headers | None = None
-
-
-class Live:
-    """An exchange under way, shared between the event loop, which writes, and the worker, which reads.
-
-    `fed` and `drained` count bytes and have one writer each. `tag` is the caller's own and comes back with the row.
-    """
-
-    def __init__(self, opening: Opening, match: Match | None, tag: Any = None) -> None:
-        self.opening = opening
-        self.match = match
-        self.tag = tag
-        self.answer: Answer | None = None
-        self.answered_at = 0.0
-        self.chunks: deque[tuple[bytes, float]] = deque()
-        self.fed = 0
-        self.drained = 0
-        self.lost = 0
-        self.ending: Ending | None = None
-        self.recorder: Recorder | None = None
-        self.broken = False
-        self.finished = False
-
-    def append(self, chunk: bytes, at: float) -> None:
-        """Take a chunk on the event loop; drop it when the worker has fallen too far behind."""
-        if self.fed - self.drained > LAG_LIMIT:
-            self.lost += len(chunk)
-            return
-        self.fed += len(chunk)
-        self.chunks.append((chunk, at))
 
 
 type Ended = tuple[Live, Exchange, Redacted | None]
@@ -160,52 +119,23 @@ class Worker:
     def _advance(self, live: Live) -> None:
         """Read what has arrived. Whatever a recorder raises costs this exchange its details, never its row."""
         ending = live.ending
+        items: list[Item] = []
         try:
             if not live.broken:
-                self._read(live)
+                items += live.read(self.settings.limits, self._secret)
             if ending is not None:
-                self._end(live, ending)
+                items += live.end(ending)
         except Exception as error:
             live.broken = True
             self._complain("metering_failed", f"{type(error).__name__} while reading {live.opening.flow_id}")
             if ending is not None:
-                row = bare(live.opening, live.answer, live.match, ending.outcome, ending.at)
-                self._ended.append((live, row, None))
+                items.append(live.bare(ending))
+        self._ended += [(live, exchange, redacted) for exchange, redacted in items]
         if ending is not None:
             live.finished = True
             self._open.pop(id(live), None)
-
-    def _read(self, live: Live) -> None:
-        recorder = live.recorder
-        if recorder is None:
-            if live.answer is None and live.ending is None:
-                return
-            recorder = Recorder(live.opening, live.match, limits=self.settings.limits, secret=self._secret)
-            live.recorder = recorder
-            if live.answer is not None:
-                recorder.answer(live.answer, live.answered_at)
-        batch: list[tuple[bytes, float]] = []
-        while live.chunks:
-            batch.append(live.chunks.popleft())
-        if batch:
-            recorder.feed_all(batch)
-            live.drained += sum(len(chunk) for chunk, _ in batch)
-
-    def _end(self, live: Live, ending: Ending) -> None:
-        if live.broken or live.recorder is None:
-            row = bare(live.opening, live.answer, live.match, ending.outcome, ending.at)
-            self._ended.append((live, row, None))
-            return
-        recorder = live.recorder
-        if ending.body:
-            recorder.whole(ending.body, ending.at)
-        if ending.trailers:
-            recorder.trailers(ending.trailers)
-        if live.lost:
-            recorder.anomalies.append("lagged")
-            self._count("lagged_bytes", live.lost)
-        exchange, redacted = recorder.close(ending.outcome, ending.at, ending.cause)
-        self._ended.append((live, exchange, redacted))
+            if live.lost:
+                self._count("lagged_bytes", live.lost)
 
     def _write(self) -> None:
         """Write what has ended. A disk that fails keeps it waiting, and beyond a bound the oldest is dropped."""

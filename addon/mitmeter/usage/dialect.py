@@ -58,7 +58,9 @@ class Counts(Struct, frozen=True, kw_only=True):
     """Where each count stands inside a usage object; alternatives in the order in which they are tried.
 
     `beside_output` are counts that come on top of the output; `billed_apart` names a list of extra model calls inside
-    one exchange, and the `type`s of those whose tokens the top-level counts leave out.
+    one exchange, and the `type`s of those whose tokens the top-level counts leave out. A place with `[]` counts what
+    stands there together. `otherwise` are other vocabularies, where an API hands through the bodies of several: the
+    input side, and the output side, is that of the first vocabulary that has it.
     """
 
     input_tokens: tuple[str, ...] = ()
@@ -74,11 +76,13 @@ class Counts(Struct, frozen=True, kw_only=True):
     beside_output: tuple[str, ...] = ()
     billed_apart: str | None = None
     billed_apart_types: tuple[str, ...] = ()
+    otherwise: tuple["Counts", ...] = ()
 
     def places(self) -> tuple[str, ...]:
         """Return every place that is looked at."""
-        values = [getattr(self, name) for name in self.__struct_fields__ if name != "billed_apart_types"]
-        named = [value for value in values if isinstance(value, tuple)]
+        apart = ("billed_apart_types", "otherwise")
+        values = [getattr(self, name) for name in self.__struct_fields__ if name not in apart]
+        named = [value for value in values if isinstance(value, tuple)] + [other.places() for other in self.otherwise]
         return (*(place for value in named for place in value), *filter(None, (self.billed_apart,)))
 
     def also(self, **alternatives: tuple[str, ...]) -> "Counts":
@@ -119,13 +123,16 @@ class Part(Struct, frozen=True):
     """Where generated content stands: `kind` is `text`, `thinking`, `tool` (a tool's name) or `arguments`, or `media`.
 
     `types` limits it to messages whose `type` member is one of these. `key` names members that tell which block of
-    the reply it belongs to, before what the `[]` of the path add.
+    the reply it belongs to, before what the `[]` of the path add. `where` is a member beside the piece and the value
+    that it has (if it is absent, False). A `whole` piece is no delta: each message begins a block of its own.
     """
 
     kind: str
     at: str
     types: tuple[str, ...] = ()
     key: tuple[str, ...] = ()
+    where: tuple[str, str | bool] | None = None
+    whole: bool = False
 
 
 class Keep(Struct, frozen=True):
@@ -165,7 +172,9 @@ class Dialect(Struct, frozen=True, kw_only=True, eq=False):
     `usage_headers` are read where the body has no usage, and with `headers_fill` for what it leaves out.
     `parts` are the generated pieces of a message in a stream, `reply` those of a whole document, `prompt` those of a
     request.
-    `ends` are the `type`s (or whole payloads) after which a stream is complete even if its reader hangs up.
+    `streams` says that every request asks for a stream. `envelope` names a member whose base64 text is the message.
+    `ends` are the `type`s (or what stands at `type_at`, or names of events, or whole payloads) after which a stream is
+    complete even if its reader hangs up. `error_header` names a header that begins with the error's type.
     `consumes` is False for an endpoint that counts tokens without using any. `socket` is set where the API is spoken
     over a WebSocket.
     """
@@ -192,6 +201,10 @@ class Dialect(Struct, frozen=True, kw_only=True, eq=False):
     reply: tuple[Part, ...] = ()
     prompt: tuple[Part, ...] = ()
     ends: tuple[str, ...] = ()
+    type_at: str = "type"
+    streams: bool = False
+    envelope: str | None = None
+    error_header: str | None = None
     keep: Keep = Keep()
     consumes: bool = True
     socket: Socket | None = None

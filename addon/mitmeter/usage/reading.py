@@ -3,8 +3,8 @@
 A stream is mostly deltas that tell nothing but that a token was generated. Once the first of them was seen, a message
 is decoded only if it holds, with a value other than null, a member whose name ends one of the dialect's paths of usage,
 timings, finish or error; the test is on bytes, may say yes too often and never says no too often (a member's name
-could also be written with `\\u00..` escapes, so those count as yes). A delta that fits the mould of an earlier one needs
-not even that. The last messages that were passed over are kept, to find the last generated token at the end.
+could also be written with `\\u00..` escapes, so those count as yes). A delta that fits the mould of an earlier one
+needs not even that. The last messages that were passed over are kept, to find the last generated token at the end.
 """
 
 from collections import deque
@@ -15,10 +15,11 @@ from typing import Any
 from mitmeter.exchange import Message, Source, Usage
 from mitmeter.usage.counts import Pace, Tally, usage_of
 from mitmeter.usage.dialect import Clock, Dialect, Part, Snapshot, overlay
-from mitmeter.usage.documents import NotADocument, at_root, response_decoder
+from mitmeter.usage.documents import NotADocument, at_root, opener, response_decoder
 from mitmeter.usage.errors import read_error
 from mitmeter.usage.mould import Fits, cast, never
 from mitmeter.usage.paths import Path, dig, only, path, walk
+from mitmeter.usage.pieces import pieces
 
 DONE = b"[DONE]"
 NOT_JSON = frozenset((DONE, b""))
@@ -53,10 +54,10 @@ def generated(document: Any, parts: tuple[Part, ...]) -> tuple[str, str] | None:
     """Return the kind and text of the first generated piece in a stream's message, None where it holds none."""
     kind = document.get("type") if isinstance(document, dict) else None
     for part in parts:
-        if part.kind in GENERATED and (not part.types or kind in part.types):
-            for _, value in walk(document, path(part.at)):
-                if isinstance(value, str) and value:
-                    return part.kind, value
+        if (part.kind in GENERATED or part.whole) and (not part.types or kind in part.types):
+            for _, value in pieces(document, part):
+                if isinstance(value, str | dict) and value:
+                    return part.kind, value if isinstance(value, str) else ""
     return None
 
 
@@ -95,6 +96,7 @@ class Reading:
         self.thought = False
         self.snapshots = 0
         self._decode = response_decoder(dialect)
+        self._opened = opener(dialect.envelope) if dialect.envelope else None
         self._needles = telling(dialect)
         self._snapshot: Snapshot | None = None
         self._timings: dict[Clock, Snapshot] = {}
@@ -107,7 +109,7 @@ class Reading:
     def feed(self, messages: Iterable[Message]) -> None:
         """Take the next messages."""
         fits = self._fits
-        for message in messages:
+        for message in messages if self._opened is None else map(self._opened, messages):
             if fits(message.data):
                 self.last_end = message.end
             elif self.first_end is not None and not tells(message.data, self._needles):
@@ -145,6 +147,8 @@ class Reading:
         except NotADocument:
             self._flag("not_json")
             return
+        if message.event and message.event.decode("utf-8", "replace") in self.dialect.ends:
+            self.ended = True
         for one in document if isinstance(document, list) else (document,):
             if isinstance(one, dict):
                 self._take(one, message.end)
@@ -168,7 +172,7 @@ class Reading:
         self.response_id = self.response_id or first_text(document, dialect.response_id)
         self.finish = first_text(document, dialect.finish) or self.finish
         self.service_tier = first_text(document, dialect.service_tier) or self.service_tier
-        if document.get("type") in dialect.ends and dialect.ends:
+        if dialect.ends and document.get(dialect.type_at) in dialect.ends:
             self.ended = True
         if self.streaming and (piece := generated(document, dialect.parts)):
             self.first_end = self.first_end or end

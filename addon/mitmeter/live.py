@@ -1,0 +1,135 @@
+"""An exchange under way, shared between the event loop, which writes, and the worker, which reads."""
+
+from collections import deque
+from typing import Any
+
+from msgspec import Struct
+
+from mitmeter.exchange import Answer, Exchange, Headers, Opening, Outcome
+from mitmeter.recorder import Limits, Recorder, bare
+from mitmeter.redact import Redacted
+from mitmeter.session import Session
+from mitmeter.usage.registry import Match
+
+LAG_LIMIT = 64 << 20
+
+type Item = tuple[Exchange, Redacted | None]
+
+
+class Ending(Struct, frozen=True, kw_only=True):
+    """How the transport ended. `body` is the whole body where it was not teed."""
+
+    outcome: Outcome
+    at: float
+    cause: str | None = None
+    body: bytes | None = None
+    trailers: Headers | None = None
+
+
+class Live:
+    """An HTTP exchange. `tag` is the caller's own and comes back with the row.
+
+    `fed` and `drained` count bytes and have one writer each. The event loop calls `append`, and sets `answer` and
+    `ending`; the worker calls `read` and `end`, which may raise what a recorder raises.
+    """
+
+    def __init__(self, opening: Opening, match: Match | None, tag: Any = None) -> None:
+        self.opening = opening
+        self.match = match
+        self.tag = tag
+        self.answer: Answer | None = None
+        self.answered_at = 0.0
+        self.fed = 0
+        self.drained = 0
+        self.lost = 0
+        self.ending: Ending | None = None
+        self.broken = False
+        self.finished = False
+        self._chunks: deque[tuple[bytes, float]] = deque()
+        self._recorder: Recorder | None = None
+
+    @property
+    def lags(self) -> bool:
+        """Whether the worker has fallen too far behind to take more."""
+        return self.fed - self.drained > LAG_LIMIT
+
+    def append(self, chunk: bytes, at: float) -> None:
+        """Take a chunk on the event loop; drop it when the worker has fallen too far behind."""
+        if self.lags:
+            self.lost += len(chunk)
+            return
+        self.fed += len(chunk)
+        self._chunks.append((chunk, at))
+
+    def read(self, limits: Limits, secret: bytes) -> list[Item]:
+        """Read what has arrived; returns what ended by that."""
+        recorder = self._recorder
+        if recorder is None:
+            if self.answer is None and self.ending is None:
+                return []
+            recorder = self._recorder = Recorder(self.opening, self.match, limits=limits, secret=secret)
+            if self.answer is not None:
+                recorder.answer(self.answer, self.answered_at)
+        batch: list[tuple[bytes, float]] = []
+        while self._chunks:
+            batch.append(self._chunks.popleft())
+        if batch:
+            recorder.feed_all(batch)
+            self.drained += sum(len(chunk) for chunk, _ in batch)
+        return []
+
+    def end(self, ending: Ending) -> list[Item]:
+        """Return what the exchange came to."""
+        recorder = self._recorder
+        if self.broken or recorder is None:
+            return [self.bare(ending)]
+        if ending.body:
+            recorder.whole(ending.body, ending.at)
+        if ending.trailers:
+            recorder.trailers(ending.trailers)
+        if self.lost:
+            recorder.anomalies.append("lagged")
+        return [recorder.close(ending.outcome, ending.at, ending.cause)]
+
+    def bare(self, ending: Ending) -> Item:
+        """Return the row of an exchange that could not be read."""
+        return bare(self.opening, self.answer, self.match, ending.outcome, ending.at), None
+
+
+class LiveSocket(Live):
+    """A WebSocket connection: its messages have a sender, and each response on it makes a row."""
+
+    def __init__(self, opening: Opening, match: Match, answer: Answer, tag: Any = None) -> None:
+        super().__init__(opening, match, tag)
+        self.answer = answer
+        self._reader = match
+        self._frames: deque[tuple[bytes, float, bool]] = deque()
+        self._session: Session | None = None
+
+    def hear(self, content: bytes, at: float, from_client: bool) -> None:
+        """Take a message on the event loop; drop it when the worker has fallen too far behind."""
+        if self.lags:
+            self.lost += len(content)
+            return
+        self.fed += len(content)
+        self._frames.append((content, at, from_client))
+
+    def read(self, limits: Limits, secret: bytes) -> list[Item]:
+        """Read what has arrived; returns the responses that ended by that."""
+        session = self._session
+        if session is None:
+            assert self.answer is not None
+            session = Session(self.opening, self.answer, self._reader, limits=limits, secret=secret)
+            self._session = session
+        items: list[Item] = []
+        while self._frames:
+            content, at, from_client = self._frames.popleft()
+            items += session.feed(content, at, from_client)
+            self.drained += len(content)
+        return items
+
+    def end(self, ending: Ending) -> list[Item]:
+        """Return the response that was open, or the connection if nothing was answered on it."""
+        if self.broken or self._session is None:
+            return [self.bare(ending)]
+        return list(self._session.close(ending.outcome, ending.at, ending.cause))

@@ -1,0 +1,41 @@
+"""The Realtime API: many responses on one WebSocket, each with the usage of the whole conversation so far.
+
+https://platform.openai.com/docs/api-reference/realtime-server-events/response/done
+https://platform.openai.com/docs/guides/realtime-websocket
+"""
+
+from mitmeter.usage.apis.chat import COUNTS
+from mitmeter.usage.apis.responses import RESPONSES
+from mitmeter.usage.dialect import Dialect, Part, Socket
+
+_BLOCK = ("output_index",)
+
+REALTIME = Dialect(
+    api="realtime",
+    operation="chat",
+    paths=(r"(^|/)(v\d+|openai|openai/v\d+)/realtime",),
+    methods=("GET",),
+    usage=("usage", "response.usage"),
+    counts=COUNTS.also(
+        cache_read_tokens=("input_token_details.cached_tokens",),
+        reasoning_tokens=("output_token_details.reasoning_tokens",),
+    ),
+    model=("response.model",),
+    finish=("response.status_details.reason", "response.status"),
+    response_id=("response.id",),
+    errors=("error", "response.status_details.error"),
+    parts=(
+        Part("text", "delta", ("response.text.delta", "response.output_text.delta"), _BLOCK),
+        Part("text", "delta", ("response.audio_transcript.delta", "response.output_audio_transcript.delta"), _BLOCK),
+        Part("media", "delta", ("response.audio.delta", "response.output_audio.delta"), _BLOCK),
+        Part("tool", "item.name", ("response.output_item.added",), _BLOCK),
+        Part("arguments", "delta", ("response.function_call_arguments.delta",), _BLOCK),
+    ),
+    ends=("response.done",),
+    socket=Socket(asks=("response.create",), begins=("response.created",), errors_end=False, model=("session.model",)),
+)
+
+RESPONSES_SOCKET = RESPONSES.but(
+    methods=("GET",),
+    socket=Socket(asks=("response.create",), begins=("response.created",), model=("model", "response.model")),
+)
