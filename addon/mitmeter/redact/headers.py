@@ -1,6 +1,6 @@
 """Headers and URLs: credentials keep their name and lose their value.
 
-A name is sensitive when it is listed, or when one of its words says so: `x-litellm-api-key`, `x-auth-token`,
+A name is sensitive when it is listed, or when one of its words says so: `x-portal-api-key`, `x-auth-token`,
 `cf-access-client-secret`. Counters such as `x-ratelimit-remaining-tokens` or `…-token-count` are not.
 """
 
