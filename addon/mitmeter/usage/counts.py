@@ -8,7 +8,7 @@ from typing import Any
 
 from mitmeter.exchange import Source, Usage
 from mitmeter.usage.dialect import Clock, Counts, Snapshot
-from mitmeter.usage.paths import dig, path
+from mitmeter.usage.paths import EACH, Path, dig, path, walk
 
 
 def whole(value: Any) -> int | None:
@@ -58,15 +58,32 @@ class Tally:
         for beside in counts.beside_output:
             self.output = plus(self.output, self._first((beside,)))
         self._check(counts)
+        for other in counts.otherwise:
+            self._fill(Tally(other, snapshot))
 
     def _first(self, alternatives: tuple[str, ...]) -> int | None:
         for alternative in alternatives:
-            value = dig(self._snapshot, path(alternative))
+            value = self._at(path(alternative))
             if (count := whole(value)) is not None:
                 return count
             if value is not None:
                 self._flag("not_a_count")
         return None
+
+    def _at(self, steps: Path) -> Any:
+        if EACH not in steps:
+            return dig(self._snapshot, steps)
+        return plus(*(whole(value) for _, value in walk(self._snapshot, steps)))
+
+    def _fill(self, other: "Tally") -> None:
+        """Take the sides that are not known from another vocabulary."""
+        if self.input is None and other.input is not None:
+            self.input, self.cache_read, self.cache_write = other.input, other.cache_read, other.cache_write
+        if self.output is None and other.output is not None:
+            self.output, self.reasoning = other.output, other.reasoning
+        if self.total is None and other.total is not None:
+            self.total = other.total
+            self.anomalies += [anomaly for anomaly in other.anomalies if anomaly not in self.anomalies]
 
     def _flag(self, anomaly: str) -> None:
         if anomaly not in self.anomalies:

@@ -12,6 +12,7 @@ from typing import Any, TypedDict
 
 import msgspec
 
+from mitmeter.exchange import Message
 from mitmeter.usage.dialect import Dialect
 from mitmeter.usage.paths import path
 
@@ -64,10 +65,25 @@ def at_root(dialect: Dialect) -> list[str]:
 def response_decoder(dialect: Dialect) -> Decode:
     """Return the decoder for the response messages of a dialect."""
     named = [*dialect.usage, *dialect.model, *dialect.finish, *dialect.service_tier, *dialect.response_id]
-    named += [*dialect.errors, *(clock.at for clock in dialect.clocks), *at_root(dialect)]
+    named += [dialect.type_at, *dialect.errors, *(clock.at for clock in dialect.clocks), *at_root(dialect)]
     for part in (*dialect.parts, *dialect.reply):
         named += [part.at, *part.key]
     return decoder(members(named) | set(ERROR_MEMBERS))
+
+
+@lru_cache(maxsize=64)
+def opener(envelope: str) -> Callable[[Message], Message]:
+    """Return a function that takes a message out of its envelope; one that is in none stays as it is."""
+    wrapped = TypedDict("wrapped", {envelope: bytes})  # type: ignore[misc]
+    decode: Decode = msgspec.json.Decoder(wrapped).decode
+
+    def opened(message: Message) -> Message:
+        try:
+            return Message(decode(message.data)[envelope], message.event, message.end)
+        except (msgspec.MsgspecError, RecursionError):
+            return message
+
+    return opened
 
 
 @lru_cache(maxsize=256)

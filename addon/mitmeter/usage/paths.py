@@ -39,9 +39,18 @@ def dig(document: Any, steps: Path) -> Any:
 
 
 def only(document: dict[str, Any], places: tuple[str, ...]) -> dict[str, Any]:
-    """Return those members of a document that are not null and in which one of the places stands."""
-    named = dict.fromkeys(path(place)[0] for place in places)
-    return {name: document[name] for name in named if document.get(name) is not None}
+    """Return those members of a document that are not null and in which one of the places stands.
+
+    Of the elements at a place `a[].b` that is only their `b`.
+    """
+    taken: dict[str, Any] = {}
+    for steps in map(path, places):
+        if EACH in steps:
+            if counted := [{steps[-1]: value} for _, value in walk(document, steps)]:
+                taken[steps[0]] = counted
+        elif document.get(steps[0]) is not None:
+            taken[steps[0]] = document[steps[0]]
+    return taken
 
 
 def walk(document: Any, steps: Path, key: Key = ()) -> Iterator[tuple[Key, Any]]:

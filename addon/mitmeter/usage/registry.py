@@ -10,6 +10,7 @@ import re
 from functools import cache, lru_cache
 from importlib import import_module
 from pkgutil import iter_modules
+from urllib.parse import unquote
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -36,9 +37,9 @@ class Match(Struct, frozen=True, eq=False):
     signs: tuple[tuple[Sign, str], ...] = ()
 
     def path_model(self, path: str) -> str | None:
-        """Return the model that the request path names."""
+        """Return the model that the request path names, which some clients quote twice."""
         found = re.search(self.dialect.path_model, path) if self.dialect.path_model else None
-        return found.group("model") if found else None
+        return unquote(unquote(found.group("model"))) if found else None
 
 
 @cache

@@ -8,8 +8,9 @@ from msgspec import Struct
 
 from mitmeter.exchange import Message
 from mitmeter.usage.dialect import Dialect, Part
-from mitmeter.usage.documents import NotADocument, response_decoder
-from mitmeter.usage.paths import dig, path, walk
+from mitmeter.usage.documents import NotADocument, opener, response_decoder
+from mitmeter.usage.paths import dig, path
+from mitmeter.usage.pieces import pieces
 
 ORDER = {"tool": 0, "arguments": 1}
 
@@ -26,13 +27,15 @@ class Reply:
 
     def __init__(self, dialect: Dialect, *, streaming: bool, limit: int = 1 << 20) -> None:
         self._decode = response_decoder(dialect)
+        self._opened = opener(dialect.envelope) if dialect.envelope else None
+        self._number = 0
         self._parts = dialect.parts if streaming else dialect.reply
         self._pieces: dict[tuple[Any, ...], dict[str, list[str]]] = {}
         self._room = limit
 
     def feed(self, messages: Iterable[Message]) -> None:
         """Take the next messages."""
-        for message in messages:
+        for message in messages if self._opened is None else map(self._opened, messages):
             if self._room <= 0:
                 return
             try:
@@ -44,11 +47,14 @@ class Reply:
                     self._take(one)
 
     def _take(self, document: dict[str, Any]) -> None:
+        self._number += 1
         for part in self._parts:
             if part.types and document.get("type") not in part.types:
                 continue
             prefix = tuple(dig(document, path(name)) for name in part.key)
-            for key, value in walk(document, path(part.at)):
+            if part.whole:
+                prefix = (self._number, *prefix)
+            for key, value in pieces(document, part):
                 self._add(part, (*prefix, *key), value)
 
     def _add(self, part: Part, key: tuple[Any, ...], value: Any) -> None:
