@@ -14,5 +14,10 @@ COUNTS = CHAT.counts.also(cache_read_tokens=("prompt_cache_hit_tokens",))
 PROVIDER = Provider(
     name="deepseek",
     hosts=(r"api\.deepseek\.com",),
-    dialects=(CHAT.but(counts=COUNTS), COMPLETIONS.but(counts=COUNTS), RESPONSES, MESSAGES),
+    dialects=(
+        CHAT.but(counts=COUNTS),
+        COMPLETIONS.but(paths=(*COMPLETIONS.paths, r"/beta/completions"), counts=COUNTS),
+        RESPONSES,
+        MESSAGES,
+    ),
 )
