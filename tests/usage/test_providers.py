@@ -101,7 +101,7 @@ POST oai.endpoints.kepler.ai.cloud.ovh.net /v1/chat/completions ovh chat
 POST api.perplexity.ai /chat/completions perplexity chat
 POST api.perplexity.ai /async/chat/completions perplexity chat
 GET api.perplexity.ai /async/chat/completions/a1 perplexity chat.retrieve
-POST gateway.pydantic.dev /proxy/openai/responses pydantic-gateway responses
+POST gateway.pydantic.dev /proxy/openai/responses pydantic_gateway responses
 POST api.replicate.com /v1/predictions replicate predictions
 POST api.replicate.com /v1/models/meta/meta-llama-3-8b/predictions replicate predictions
 GET api.replicate.com /v1/predictions/p1 replicate predictions.retrieve
