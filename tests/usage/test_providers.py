@@ -33,6 +33,7 @@ POST me.services.ai.azure.com /anthropic/v1/messages azure messages
 POST llama.eastus2.models.ai.azure.com /v1/chat/completions azure chat
 POST eastus.api.cognitive.microsoft.com /openai/deployments/gpt/embeddings azure embeddings
 GET me.openai.azure.com /openai/v1/responses/resp_1 azure responses.retrieve
+POST bedrock-runtime.us-east-1.amazonaws.com /model/amazon.nova-lite-v1%3A0/converse bedrock converse
 POST inference.baseten.co /v1/chat/completions baseten chat
 POST api.cerebras.ai /v1/chat/completions cerebras chat
 POST chatgpt.com /backend-api/codex/responses chatgpt responses
@@ -58,6 +59,7 @@ POST api.deepseek.com /beta/completions deepseek completions
 POST api.deepseek.com /anthropic/v1/messages deepseek messages
 POST api.doubleword.ai /v1/chat/completions doubleword chat
 POST api.fireworks.ai /inference/v1/chat/completions fireworks chat
+POST generativelanguage.googleapis.com /v1beta/models/gemini-2.5-flash:generateContent gemini generate_content
 POST models.github.ai /inference/chat/completions github chat
 POST models.inference.ai.azure.com /chat/completions github chat
 POST api.groq.com /openai/v1/chat/completions groq chat
@@ -120,6 +122,7 @@ POST api.upstage.ai /v1/chat/completions upstage chat
 POST api.venice.ai /api/v1/chat/completions venice chat
 POST ai-gateway.vercel.sh /v1/chat/completions vercel chat
 POST ai-gateway.vercel.sh /v3/ai/language-model vercel language_model
+POST aiplatform.googleapis.com /v1/projects/p/locations/l/publishers/x/models/g:generateContent vertex generate_content
 POST api.voyageai.com /v1/multimodalembeddings voyage embeddings
 POST api.voyageai.com /v1/rerank voyage rerank
 POST us-south.ml.cloud.ibm.com /ml/v1/text/generation_stream watsonx text_generation
