@@ -1,0 +1,82 @@
+"""The hash of a credential: the same for the same key wherever it stands, and nothing of the key in it."""
+
+import base64
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mitmeter.exchange import Headers
+from mitmeter.redact.secrets import credential, find_key
+
+SALT = b"0123456789abcdef0123456789abcdef"
+KEY = "sk-proj-abcDEF0123456789"
+BASIC = base64.b64encode(f"user:{KEY}".encode()).decode()
+NAMELESS = base64.b64encode(f":{KEY}".encode()).decode()
+SIGNED = (
+    "AWS4-HMAC-SHA256 Credential=AKIAEXAMPLE/20260101/us-east-1/bedrock/aws4_request, "
+    "SignedHeaders=host;x-amz-date, Signature=fe5f80f77d5fa3beca038a248ff027d0"
+)
+
+
+@pytest.mark.parametrize(
+    ("headers", "query"),
+    [
+        pytest.param((("Authorization", f"Bearer {KEY}"),), "", id="bearer"),
+        pytest.param((("authorization", f"bearer  {KEY} "),), "", id="bearer in another case"),
+        pytest.param((("Authorization", KEY),), "", id="no scheme"),
+        pytest.param((("Authorization", f"Token {KEY}"),), "", id="token"),
+        pytest.param((("Authorization", f"Basic {BASIC}"),), "", id="basic"),
+        pytest.param((("Authorization", f"Basic {NAMELESS}"),), "", id="basic without a user"),
+        pytest.param((("x-api-key", KEY),), "", id="x-api-key"),
+        pytest.param((("api-key", KEY),), "", id="api-key"),
+        pytest.param((("X-Goog-Api-Key", KEY),), "", id="x-goog-api-key"),
+        pytest.param((("X-Litellm-Api-Key", KEY),), "", id="a gateway's"),
+        pytest.param((("Helicone-Auth", f"Bearer {KEY}"),), "", id="another gateway's"),
+        pytest.param((), f"alt=sse&key={KEY}", id="query key"),
+        pytest.param((), f"api_key={KEY}", id="query api_key"),
+        pytest.param((("Cookie", "s=1"), ("x-api-key", KEY)), "", id="beside a cookie"),
+        pytest.param((("x-api-key", ""), ("api-key", KEY)), "", id="beside an empty one"),
+        pytest.param((("Proxy-Authorization", "Basic eDp5"), ("x-api-key", KEY)), "", id="beside a proxy's"),
+    ],
+)
+def test_the_same_key_has_the_same_hash(headers: Headers, query: str) -> None:
+    assert find_key(headers, query) == KEY
+    assert credential(headers, query, SALT) == credential((("x-api-key", KEY),), "", SALT)
+
+
+@pytest.mark.parametrize(
+    ("headers", "query"),
+    [
+        pytest.param((), "", id="nothing"),
+        pytest.param((("Content-Type", "x"),), "alt=sse", id="nothing of the kind"),
+        pytest.param((("Authorization", ""),), "", id="empty"),
+        pytest.param((("Authorization", "  "),), "", id="blank"),
+        pytest.param((("Cookie", "session=1"),), "", id="a cookie"),
+        pytest.param((("Proxy-Authorization", "Basic eDp5"),), "", id="a proxy's"),
+        pytest.param((), "key=", id="an empty query key"),
+    ],
+)
+def test_no_credential(headers: Headers, query: str) -> None:
+    assert credential(headers, query, SALT) is None
+
+
+def test_a_signed_request_is_known_by_its_access_key() -> None:
+    assert find_key((("Authorization", SIGNED),), "") == "AKIAEXAMPLE"
+    resigned = SIGNED.replace("20260101", "20260102").replace("fe5f", "0000")
+    assert credential((("Authorization", SIGNED),), "", SALT) == credential((("Authorization", resigned),), "", SALT)
+
+
+@given(st.text(alphabet=st.characters(codec="ascii", categories=("L", "N")), min_size=9))
+def test_the_hash_says_nothing_of_the_key(key: str) -> None:
+    found = credential((("Authorization", f"Bearer {key}"),), "", SALT)
+    assert found is not None and re.fullmatch(r"k_[0-9a-f]{8}", found)
+    assert key not in found
+    assert found != credential((("Authorization", f"Bearer {key}"),), "", SALT[::-1]), "another secret, another hash"
+
+
+@given(st.lists(st.tuples(st.sampled_from(("Authorization", "x-api-key", "x-token", "a")), st.text())), st.text())
+def test_any_request_is_taken(headers: list[tuple[str, str]], query: str) -> None:
+    found = credential(tuple(headers), query, SALT)
+    assert found is None or len(found) == 10
