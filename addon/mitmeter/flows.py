@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from mitmproxy import exceptions, http
+from mitmproxy import exceptions, flowfilter, http
 from mitmproxy.io import FlowReader
 from msgspec import to_builtins
 
@@ -33,6 +33,18 @@ def text(raw: bytes) -> str:
 def fields(headers: http.Headers | None) -> Headers:
     """Return every header line in order."""
     return tuple((text(name), text(value)) for name, value in headers.fields) if headers is not None else ()
+
+
+def filtering(expression: str) -> flowfilter.TFilter | None:
+    """Return the user's own filter, None where there is none; raises ValueError that says what is accepted."""
+    if not expression:
+        return None
+    try:
+        return flowfilter.parse(expression)
+    except ValueError as error:
+        raise ValueError(
+            f"meter_filter: {expression!r} is not a flow filter; accepted is for example ~d host"
+        ) from error
 
 
 def match(flow: http.HTTPFlow) -> Match | None:

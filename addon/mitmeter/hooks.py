@@ -29,6 +29,7 @@ from mitmeter.worker import Settings, Worker
 
 DRAIN_SECONDS = 10.0
 MESSAGES = 10_000
+STOPPED = "the proxy was stopped"
 
 log = logging.getLogger("mitmeter")
 
@@ -55,26 +56,37 @@ class Meter:
         self._watched: WeakKeyDictionary[http.HTTPFlow, Watched] = WeakKeyDictionary()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._view = ExchangeView()
+        self._told = False
 
     def load(self, loader: Loader) -> None:
-        """Declare the options and the content view."""
+        """Declare the options and the content view. mitmproxy would swallow, or bury in a traceback, what is refused."""
         for option in OPTIONS:
             loader.add_option(option.name, type(option.default), option.default, option.help, option.choices)
         contentviews.add(self._view)
+        try:
+            ctx.options.process_deferred()
+            self._read_options()
+        except (exceptions.OptionsError, TypeError) as error:
+            self._told = True
+            log.error("mitmeter: %s", error)
 
     def configure(self, updated: set[str]) -> None:
         """Check the options; raises OptionsError that says what is accepted."""
-        if not any(name.startswith(PREFIX) for name in updated):
+        if self._told or not any(name.startswith(PREFIX) for name in updated):
+            self._told = False
             return
-        values = {name: getattr(ctx.options, name) for name in NAMES}
-        try:
-            settings = options.settings(values, ctx.options.confdir)
-            self._filter = flowfilter.parse(values["meter_filter"]) if values["meter_filter"] else None
-        except ValueError as error:
-            raise _refused(error) from error
+        settings = self._read_options()
         if self._worker is not None and self._settings != settings:
             self._start(settings)
         self._settings = settings
+
+    def _read_options(self) -> Settings:
+        values = {name: getattr(ctx.options, name) for name in NAMES}
+        try:
+            self._filter = flows.filtering(values["meter_filter"])
+            return options.settings(values, ctx.options.confdir)
+        except ValueError as error:
+            raise _refused(error) from error
 
     def running(self) -> None:
         """Start the worker, refuse options that nobody knows, and stop in order when the terminal closes."""
@@ -85,7 +97,10 @@ class Meter:
         if _may_handle_signals():
             self._loop.add_signal_handler(signal.SIGHUP, ctx.master.shutdown)
         if self._worker is None and self._settings is not None and not unknown:
-            self._start(self._settings)
+            try:
+                self._start(self._settings)
+            except exceptions.OptionsError as error:
+                log.error("mitmeter: %s", error)
 
     def _start(self, settings: Settings) -> None:
         if self._worker is not None:
@@ -94,7 +109,8 @@ class Meter:
         try:
             worker.start()
         except OSError as error:
-            raise _refused(f"meter_dir {settings.folder}: {error.strerror or error}") from error
+            wrong = f"{error.strerror or error}; accepted is a folder that can be written to"
+            raise _refused(f"meter_dir {settings.folder}: {wrong}") from error
         self._worker = worker
 
     def done(self) -> None:
@@ -103,10 +119,9 @@ class Meter:
         if worker is None:
             return
         for flow, watched in list(self._watched.items()):
-            if watched.live is not None:
-                flows.fill(flow, watched.kept)
-                cause = "the proxy was stopped"
-                worker.end(watched.live, Ending(outcome=Outcome.CLIENT_ABORTED, at=time.perf_counter(), cause=cause))
+            live = watched.live or self._begin(flow, watched)
+            flows.fill(flow, watched.kept)
+            worker.end(live, Ending(outcome=Outcome.CLIENT_ABORTED, at=time.perf_counter(), cause=STOPPED))
         self._watched.clear()
         if not worker.stop(DRAIN_SECONDS):
             log.warning("mitmeter: gave up after %.0f s with exchanges unwritten", DRAIN_SECONDS)

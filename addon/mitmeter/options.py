@@ -46,6 +46,9 @@ def size(name: str, value: str) -> int:
 
 def settings(values: Mapping[str, Any], confdir: str) -> Settings:
     """Return what the options come to; raises ValueError that says what is accepted."""
+    for option in OPTIONS:
+        if option.choices and values[option.name] not in option.choices:
+            raise ValueError(f"{option.name}: accepted are {', '.join(option.choices)}")
     days = values["meter_archive_days"]
     if days < 0:
         raise ValueError("meter_archive_days: accepted is a number of days, or 0 for no limit by age")

@@ -81,8 +81,8 @@ class Mitm:
             )
         return self.process
 
-    def refused(self, seconds: float = 15.0) -> int:
-        """Starts what is expected to give up by itself; returns the exit code (-9 if it had to be killed)."""
+    def finish(self, seconds: float = 15.0) -> int:
+        """Starts what ends by itself; returns the exit code (-9 if it had to be killed)."""
         try:
             return self._start().wait(seconds)
         except subprocess.TimeoutExpired:
