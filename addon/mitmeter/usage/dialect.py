@@ -85,6 +85,10 @@ class Counts(Struct, frozen=True, kw_only=True):
         named = [value for value in values if isinstance(value, tuple)] + [other.places() for other in self.otherwise]
         return (*(place for value in named for place in value), *filter(None, (self.billed_apart,)))
 
+    def but(self, **changes: Any) -> "Counts":
+        """Return these counts with some members changed."""
+        return replace(self, **changes)
+
     def also(self, **alternatives: tuple[str, ...]) -> "Counts":
         """Return these counts with more places to look at, after the known ones."""
         return replace(self, **{name: union(getattr(self, name), more) for name, more in alternatives.items()})
@@ -119,7 +123,7 @@ class Clock(Struct, frozen=True, kw_only=True):
         )
 
 
-class Part(Struct, frozen=True):
+class Part(Struct, frozen=True, eq=False):
     """Where generated content stands: `kind` is `text`, `thinking`, `tool` (a tool's name) or `arguments`, or `media`.
 
     `types` limits it to messages whose `type` member is one of these. `key` names members that tell which block of

@@ -38,15 +38,21 @@ def dig(document: Any, steps: Path) -> Any:
     return document
 
 
+def _bare(steps: Path, value: Any) -> Any:
+    for step in reversed(steps):
+        value = {step: value}
+    return value
+
+
 def only(document: dict[str, Any], places: tuple[str, ...]) -> dict[str, Any]:
     """Return those members of a document that are not null and in which one of the places stands.
 
-    Of the elements at a place `a[].b` that is only their `b`.
+    Of the elements at a place `a[].b.c` that is only their `b.c`.
     """
     taken: dict[str, Any] = {}
     for steps in map(path, places):
-        if EACH in steps:
-            if counted := [{steps[-1]: value} for _, value in walk(document, steps)]:
+        if steps[1:2] == (EACH,):
+            if counted := [_bare(steps[2:], value) for _, value in walk(document, steps)]:
                 taken[steps[0]] = counted
         elif document.get(steps[0]) is not None:
             taken[steps[0]] = document[steps[0]]

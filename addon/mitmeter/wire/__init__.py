@@ -9,7 +9,8 @@ The rules of the choice:
 
 - The media type is matched without its parameters, in any case.
 - White space and a byte order mark at the start do not tell anything. Where 64 bytes have not told, the type decides.
-- A body that begins with `[` is a document; in answer to a request for a stream it is an array, sent by the element.
+- In answer to a request for a stream, a body that begins with `[` is an array sent by the element and one that begins
+  with a zero byte is frames. In other answers an array is a document.
 - A new framing is a decoder with the interface of `Framing` and a line in the table: by type, by opening bytes or both.
 """
 
@@ -58,7 +59,7 @@ _SSE = _Choice(SSEDecoder, ((b"{", DocumentDecoder), (b"[", DocumentDecoder)))
 _NDJSON = _Choice(NDJSONDecoder)
 # A frame that began with a brace would be of 2 GB.
 _EVENTSTREAM = _Choice(EventStreamDecoder, ((b"{", DocumentDecoder),))
-_ARRAY = ((b"[", ArrayDecoder),)
+_ASKED = ((b"[", ArrayDecoder), (b"\0", EventStreamDecoder))
 
 _TYPES = {
     "text/event-stream": _SSE,
@@ -148,7 +149,7 @@ def _media_type(content_type: str) -> str:
 
 def _choice(content_type: str, stream: bool) -> _Choice:
     choice = _TYPES.get(_media_type(content_type), _OTHER)
-    return choice._replace(openings=_ARRAY + choice.openings) if stream else choice
+    return choice._replace(openings=_ASKED + choice.openings) if stream else choice
 
 
 def _decide(choice: _Choice, head: bytes) -> Callable[[int], Framing] | None:

@@ -1,0 +1,62 @@
+"""Converse: messages of content blocks; caches come on top of `inputTokens`, yet `totalTokens` includes them.
+
+In a stream each event stands alone, named by its frame; the last one, `metadata`, has the usage.
+
+https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_Converse.html
+https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_ConverseStream.html
+https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_TokenUsage.html
+"""
+
+from mitmeter.usage.dialect import Counts, Dialect, Part
+
+MODEL = r"/model/(?P<model>.+)/[a-z-]+/?$"
+
+COUNTS = Counts(
+    input_tokens=("inputTokens",),
+    output_tokens=("outputTokens",),
+    cache_read_tokens=("cacheReadInputTokens", "cacheReadInputTokenCount"),
+    cache_write_tokens=("cacheWriteInputTokens", "cacheWriteInputTokenCount"),
+    total_tokens=("totalTokens",),
+    cache_beside_input=True,
+)
+
+
+def deltas(start: str = "", delta: str = "") -> tuple[Part, ...]:
+    """Return the generated parts of a stream's events, which may stand in members named as the events are."""
+    index, first = (f"{delta}contentBlockIndex",), (f"{start}contentBlockIndex",)
+    return (
+        Part("thinking", f"{delta}delta.reasoningContent.text", (), index),
+        Part("text", f"{delta}delta.text", (), index),
+        Part("tool", f"{start}start.toolUse.name", (), first),
+        Part("arguments", f"{delta}delta.toolUse.input", (), index),
+    )
+
+
+CONVERSE = Dialect(
+    api="converse",
+    operation="chat",
+    paths=(r"/model/.+/converse",),
+    usage=("usage",),
+    counts=COUNTS,
+    model=("trace.promptRouter.invokedModelId",),
+    request_model=(),
+    path_model=MODEL,
+    finish=("stopReason",),
+    service_tier=("serviceTier.type",),
+    response_id=(),
+    reply=(
+        Part("thinking", "output.message.content[].reasoningContent.reasoningText.text"),
+        Part("text", "output.message.content[].text"),
+        Part("tool", "output.message.content[].toolUse.name"),
+        Part("arguments", "output.message.content[].toolUse.input"),
+    ),
+    error_header="x-amzn-errortype",
+)
+
+CONVERSE_STREAM = CONVERSE.but(
+    api="converse_stream",
+    paths=(r"/model/.+/converse-stream",),
+    parts=deltas(),
+    ends=("metadata",),
+    streams=True,
+)

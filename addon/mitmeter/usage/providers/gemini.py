@@ -1,0 +1,74 @@
+"""Gemini's own API, its OpenAI-compatible and its Interactions API, and Code Assist, which wraps responses.
+
+https://ai.google.dev/api/generate-content
+https://ai.google.dev/api/embeddings
+https://ai.google.dev/api/interactions-api
+https://ai.google.dev/gemini-api/docs/openai (thoughts are only in the total)
+https://github.com/google-gemini/gemini-cli/blob/main/packages/core/src/code_assist/converter.ts
+"""
+
+from mitmeter.usage.apis.chat import CHAT
+from mitmeter.usage.apis.generate_content import COUNT, EMBED, GENERATE, STREAM, dialect
+from mitmeter.usage.apis.predict import PREDICT
+from mitmeter.usage.dialect import Counts, Dialect, Part, Provider, replaces
+
+_STEP = ("index",)
+
+INTERACTIONS = Dialect(
+    api="interactions",
+    operation="chat",
+    paths=(r"/v\d+(alpha|beta)?\d*/interactions",),
+    anywhere=True,
+    usage=("usage", "interaction.usage"),
+    counts=Counts(
+        input_tokens=("total_input_tokens",),
+        output_tokens=("total_output_tokens",),
+        cache_read_tokens=("total_cached_tokens",),
+        reasoning_tokens=("total_thought_tokens",),
+        total_tokens=("total_tokens",),
+        beside_input=("total_tool_use_tokens",),
+        beside_output=("total_thought_tokens",),
+    ),
+    fold=replaces,
+    model=("model", "interaction.model"),
+    request_model=("model", "agent"),
+    finish=("status", "interaction.status"),
+    service_tier=("service_tier", "interaction.service_tier"),
+    response_id=("id", "interaction.id"),
+    parts=(
+        Part("thinking", "delta.content.text", (), _STEP),
+        Part("text", "delta.text", (), _STEP, ("type", "text")),
+        Part("tool", "step.name", (), _STEP),
+        Part("arguments", "delta.arguments", (), _STEP),
+        Part("media", "delta.data", (), _STEP),
+    ),
+    reply=(
+        Part("thinking", "steps[].summary[].text"),
+        Part("text", "steps[].content[].text"),
+        Part("tool", "steps[].name"),
+        Part("arguments", "steps[].arguments"),
+    ),
+    type_at="event_type",
+    ends=("interaction.completed", "interaction.complete"),
+)
+
+ASSIST = dialect("response.").but(
+    paths=(r"/v\d+internal:generateContent",),
+    anywhere=True,
+    request_model=("model",),
+    path_model=None,
+)
+
+PROVIDER = Provider(
+    name="gemini",
+    hosts=(r"generativelanguage\.googleapis\.com", r"([a-z-]+-)?cloudcode-pa(\.[a-z]+)?\.googleapis\.com"),
+    dialects=(
+        *(known.but(anywhere=True) for known in (GENERATE, STREAM, EMBED, COUNT)),
+        PREDICT,
+        INTERACTIONS,
+        ASSIST,
+        ASSIST.but(api="stream_generate_content", paths=(r"/v\d+internal:streamGenerateContent",), streams=True),
+        COUNT.but(paths=(r"/v\d+internal:countTokens",), anywhere=True),
+        CHAT.but(counts=CHAT.counts.but(output_by_total=True)),
+    ),
+)
