@@ -59,7 +59,7 @@ class Meter:
         self._told = False
 
     def load(self, loader: Loader) -> None:
-        """Declare the options and the content view. mitmproxy would swallow, or bury in a traceback, what is refused."""
+        """Declare the options and the content view; tell what mitmproxy would swallow or bury in a traceback."""
         for option in OPTIONS:
             loader.add_option(option.name, type(option.default), option.default, option.help, option.choices)
         contentviews.add(self._view)
