@@ -1,20 +1,29 @@
-"""The mould of a stream's deltas: what stands before and after the generated text.
+"""The mould of a stream's deltas: what stays the same from one message to the next.
 
-Consecutive deltas of a stream are mostly the same bytes around another piece of text. Where a message starts and ends
-like one that was read, and what is between holds neither a quote nor a closing backslash, it is that message with
-another string in the same place, so nothing in it needs to be read again.
+Consecutive messages of a stream are mostly the same bytes around another piece of text, another sequence number,
+another count. Two neighbours show which strings and numbers differ; the rest is the mould. A message that fits it has
+the same members, with the same values but for those, so in a run of them nothing but the last needs to be read: usage
+is a snapshot, and what does not change was read before.
+
+- Only whole values of members may differ: strings, and whole numbers. Strings may not become empty, because whether a
+  token was generated hangs on that, and those that say what a message is (`pinned` members) may not differ at all.
+- A value that could hide its own end (a quote, an escaped quote) does not fit, and is read the ordinary way.
 """
 
+import re
 from collections.abc import Callable
 
-from msgspec import Struct
+from mitmeter.exchange import Message
 
 type Fits = Callable[[bytes], bool]
-type Find = Callable[[bytes], tuple[str, str] | None]
 
 LONGEST = 4096
+HOLES = 8
 BACKSLASH = 0x5C
-PROBE = "a piece that no model writes"
+
+_TOKEN = re.compile(rb'("(?:[^"\\]|\\.)*"|-?\d[\d.eE+-]*)', re.DOTALL)
+_TEXT = rb'"[^"\\]*+(?:\\[^"][^"\\]*+)*+"'
+_NUMBER = rb"\d++"
 
 
 def never(payload: bytes) -> bool:
@@ -22,44 +31,65 @@ def never(payload: bytes) -> bool:
     return False
 
 
-class Mould(Struct, frozen=True):
-    """`prefix` ends with the string's opening quote, `suffix` begins with its closing one."""
+def cast(one: Message, other: Message, pinned: frozenset[bytes]) -> Fits | None:
+    """Return what says whether a payload fits the mould of two neighbours, None where they have none in common.
 
-    kind: str
-    prefix: bytes
-    suffix: bytes
-
-    def fits(self) -> Fits:
-        """Return a function that says whether a payload is this message with another, non-empty string."""
-        prefix, suffix = self.prefix, self.suffix
-        start, end = len(prefix), -len(suffix)
-        shortest = start - end
-
-        def fits(payload: bytes) -> bool:
-            return (
-                payload.startswith(prefix)
-                and payload.endswith(suffix)
-                and len(payload) > shortest
-                and payload.find(b'"', start, end) < 0
-                and payload[end - 1] != BACKSLASH
-            )
-
-        return fits
-
-
-def cast(payload: bytes, find: Find) -> Mould | None:
-    """Return the mould of a message, None where its text cannot be told apart from the rest.
-
-    `find` returns the (kind, text) of the first generated piece of a payload. The mould is tried with a text of its
-    own, so that it is known to hold the piece and not a look-alike.
+    `pinned` are the names of members, in their quotes, whose strings may not differ.
     """
-    found = find(payload)
-    if found is None or len(payload) > LONGEST:
+    if one.event != other.event or len(one.data) > LONGEST or len(other.data) > LONGEST:
         return None
-    kind, text = found
-    literal = f'"{text}"'.encode("utf-8", "replace")
-    at = payload.find(literal)
-    if at < 0 or payload.find(literal, at + 1) >= 0:
+    first, second = _TOKEN.split(one.data), _TOKEN.split(other.data)
+    if len(first) != len(second):
         return None
-    mould = Mould(kind, payload[: at + 1], payload[at + len(literal) - 1 :])
-    return mould if find(mould.prefix + PROBE.encode() + mould.suffix) == (kind, PROBE) else None
+    segments: list[bytes] = [b""]
+    holes: list[bytes] = []
+    for at, (known, found) in enumerate(zip(first, second, strict=True)):
+        if known == found:
+            segments[-1] += known
+            continue
+        hole = _hole(first, second, at, pinned) if at % 2 else None
+        if hole is None or len(holes) == HOLES:
+            return None
+        holes.append(hole)
+        segments.append(b"")
+    return _fits(segments, holes) if holes else None
+
+
+def _hole(first: list[bytes], second: list[bytes], at: int, pinned: frozenset[bytes]) -> bytes | None:
+    """Return the pattern of a value that differs, None where it may not."""
+    known, found = first[at], second[at]
+    if not first[at - 1].rstrip().endswith((b":", b"[", b",")) or first[at + 1].lstrip().startswith(b":"):
+        return None
+    if known.isdigit() and found.isdigit():
+        return _NUMBER
+    if len(known) < 3 or len(found) < 3 or known[:1] != b'"' or found[:1] != b'"':
+        return None
+    named = first[at - 2] if at >= 2 and first[at - 1].strip() == b":" else b""
+    return None if named in pinned else _TEXT
+
+
+def _fits(segments: list[bytes], holes: list[bytes]) -> Fits:
+    if holes == [_TEXT]:
+        return _one_text(segments[0] + b'"', b'"' + segments[1])
+    pattern = re.escape(segments[0])
+    for hole, segment in zip(holes, segments[1:], strict=True):
+        pattern += (rb'(?!"")' if hole == _TEXT else b"") + hole + re.escape(segment)
+    matches = re.compile(pattern, re.DOTALL).fullmatch
+    return lambda payload: matches(payload) is not None
+
+
+def _one_text(prefix: bytes, suffix: bytes) -> Fits:
+    """Return the same for a single string, without a regular expression."""
+    start, end = len(prefix), -len(suffix)
+    shortest = start - end
+
+    def fits(payload: bytes) -> bool:
+        return (
+            payload.startswith(prefix)
+            and payload.endswith(suffix)
+            and len(payload) > shortest
+            and payload.find(b'"', start, end) < 0
+            and payload[end - 1] != BACKSLASH
+        )
+
+    return fits

@@ -3,8 +3,8 @@
 A stream is mostly deltas that tell nothing but that a token was generated. Once the first of them was seen, a message
 is decoded only if it holds, with a value other than null, a member whose name ends one of the dialect's paths of usage,
 timings, finish or error; the test is on bytes, may say yes too often and never says no too often (a member's name
-could also be written with `\\u00..` escapes, so those count as yes). A delta that fits the mould of an earlier one
-needs not even that. The last messages that were passed over are kept, to find the last generated token at the end.
+could also be written with `\\u00..` escapes, so those count as yes). Of a run of messages that fit one mould only the
+last is read. The last messages that were passed over are kept, to find the last generated token at the end.
 """
 
 from collections import deque
@@ -14,17 +14,17 @@ from typing import Any
 
 from mitmeter.exchange import Message, Source, Usage
 from mitmeter.usage.counts import Pace, Tally, usage_of
-from mitmeter.usage.dialect import Clock, Dialect, Part, Snapshot, overlay
+from mitmeter.usage.dialect import Clock, Dialect, Snapshot, highest, overlay
 from mitmeter.usage.documents import NotADocument, at_root, opener, response_decoder
 from mitmeter.usage.errors import read_error
 from mitmeter.usage.mould import Fits, cast, never
 from mitmeter.usage.paths import Path, dig, only, path, walk
-from mitmeter.usage.pieces import pieces
+from mitmeter.usage.pieces import generated
 
 DONE = b"[DONE]"
 NOT_JSON = frozenset((DONE, b""))
 REMEMBERED = 64
-GENERATED = frozenset(("text", "thinking", "arguments", "media"))
+TRIES = 32
 
 
 @lru_cache(maxsize=256)
@@ -34,6 +34,14 @@ def telling(dialect: Dialect) -> tuple[bytes, ...]:
     names = {path(text)[-1] for text in paths if text} | {path(text)[0] for text in at_root(dialect)}
     names |= set(dialect.ends)
     return tuple(b'"%s"' % name.encode() for name in sorted(names))
+
+
+@lru_cache(maxsize=256)
+def pinned(dialect: Dialect) -> frozenset[bytes]:
+    """Return the quoted names of members that say what a message is."""
+    paths = [*dialect.finish, *dialect.errors, *dialect.service_tier, dialect.type_at, "type"]
+    paths += [part.where[0] for part in dialect.parts if part.where]
+    return frozenset(b'"%s"' % path(text)[-1].encode() for text in paths if text)
 
 
 def tells(payload: bytes, needles: tuple[bytes, ...]) -> bool:
@@ -48,17 +56,6 @@ def tells(payload: bytes, needles: tuple[bytes, ...]) -> bool:
                 return True
             at = payload.find(needle, rest)
     return False
-
-
-def generated(document: Any, parts: tuple[Part, ...]) -> tuple[str, str] | None:
-    """Return the kind and text of the first generated piece in a stream's message, None where it holds none."""
-    kind = document.get("type") if isinstance(document, dict) else None
-    for part in parts:
-        if (part.kind in GENERATED or part.whole) and (not part.types or kind in part.types):
-            for _, value in pieces(document, part):
-                if isinstance(value, str | dict) and value:
-                    return part.kind, value if isinstance(value, str) else ""
-    return None
 
 
 def first_text(document: Any, paths: tuple[str, ...]) -> str | None:
@@ -101,8 +98,11 @@ class Reading:
         self._snapshot: Snapshot | None = None
         self._timings: dict[Clock, Snapshot] = {}
         self._skipped: deque[Message] = deque(maxlen=REMEMBERED)
-        self._passed = 0
+        self._pinned = pinned(dialect)
         self._fits: Fits = never
+        self._fitting: Message | None = None
+        self._before: Message | None = None
+        self._tries = 0
         self._usage_paths: tuple[Path, ...] = tuple(path(text) for text in dialect.usage)
         self._root_counts = dialect.counts.places()
 
@@ -111,22 +111,37 @@ class Reading:
         fits = self._fits
         for message in messages if self._opened is None else map(self._opened, messages):
             if fits(message.data):
-                self.last_end = message.end
-            elif self.first_end is not None and not tells(message.data, self._needles):
+                self._fitting = message
+                continue
+            self.settle()
+            if self.first_end is not None and not tells(message.data, self._needles):
                 self._pass_over(message)
-                fits = self._fits
             else:
                 self._read(message)
+            fits = self._recast(message)
+
+    def settle(self) -> None:
+        """Read the last message of a run that fits a mould."""
+        message, self._fitting = self._fitting, None
+        if message is not None:
+            self._read(message)
+
+    def _recast(self, message: Message) -> Fits:
+        """Look for a mould in two neighbours that fit none, as long as looking pays."""
+        before, self._before = self._before, message
+        if before is None or self.first_end is None or self._tries > TRIES or self.dialect.fold is highest:
+            return self._fits
+        self._tries += 1
+        fits = cast(before, message, self._pinned)
+        if fits is not None and self._find(message.data) is not None and self._find(before.data) is not None:
+            self._fits = fits
+        return self._fits
 
     def _pass_over(self, message: Message) -> None:
         if message.data in NOT_JSON:
             self.ended = True
-            return
-        self._skipped.append(message)
-        self._passed += 1
-        if self._passed & (self._passed - 1) == 0:
-            mould = cast(message.data, self._find)
-            self._fits = self._fits if mould is None else mould.fits()
+        else:
+            self._skipped.append(message)
 
     def _find(self, payload: bytes) -> tuple[str, str] | None:
         try:
@@ -211,6 +226,7 @@ class Reading:
 
     def close(self) -> None:
         """Find the last generated token among the messages that were passed over."""
+        self.settle()
         for message in reversed(self._skipped):
             if self.last_end is not None and message.end <= self.last_end:
                 return
