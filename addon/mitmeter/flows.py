@@ -129,6 +129,11 @@ def fill(flow: http.HTTPFlow, kept: Kept | None) -> None:
         flow.response.raw_content = kept.content()
 
 
+def unseen(flow: http.HTTPFlow, kept: Kept | None) -> bool:
+    """Say whether a whole body passed without our tee: a later addon took the stream for itself."""
+    return kept is not None and not kept.ended and flow.response is not None and flow.response.raw_content is None
+
+
 def upgrades(request: http.Request) -> bool:
     """Say whether a request opens a WebSocket (RFC 6455, section 4.1)."""
     return str(request.headers.get("upgrade", "")).lower() == "websocket"

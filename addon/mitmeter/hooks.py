@@ -93,9 +93,8 @@ class Meter:
         unknown = [name for name in getattr(ctx.options, "deferred", ()) if name.startswith(PREFIX)]
         for name in unknown:
             log.error("mitmeter: unknown option %s; known are %s", name, ", ".join(NAMES))
-        self._loop = asyncio.get_running_loop()
         if _may_handle_signals():
-            self._loop.add_signal_handler(signal.SIGHUP, ctx.master.shutdown)
+            asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, ctx.master.shutdown)
         if self._worker is None and self._settings is not None and not unknown:
             try:
                 self._start(self._settings)
@@ -105,6 +104,7 @@ class Meter:
     def _start(self, settings: Settings) -> None:
         if self._worker is not None:
             self._worker.stop(DRAIN_SECONDS)
+        self._loop = asyncio.get_running_loop()
         worker = Worker(settings, self._show)
         try:
             worker.start()
@@ -115,7 +115,7 @@ class Meter:
 
     def done(self) -> None:
         """Finish what is open as cut, and wait for the worker within a deadline."""
-        worker, self._worker = self._worker, None
+        worker, self._worker, self._settings = self._worker, None, None
         if worker is None:
             return
         for flow, watched in list(self._watched.items()):
@@ -128,6 +128,8 @@ class Meter:
 
     def requestheaders(self, flow: http.HTTPFlow) -> None:
         """Decide whether the flow is metered, and ask only for codings that can be undone."""
+        if self._worker is None and self._settings is not None and flow.live:
+            self._start(self._settings)  # a client replay does not wait for `running`
         if self._worker is None or not flow.live:
             return
         match = flows.match(flow)
@@ -202,7 +204,8 @@ class Meter:
         if flow.response is not None:
             body = flow.response.raw_content if watched.kept is None else None
             trailers = flows.fields(flow.response.trailers) or None
-            flows.fill(flow, watched.kept)
+            live.unseen = outcome is Outcome.COMPLETE and flows.unseen(flow, watched.kept)
+            flows.fill(flow, None if live.unseen else watched.kept)
         self._worker.end(live, Ending(outcome=outcome, at=at, cause=cause, body=body, trailers=trailers))
 
     def _show(self, flow: http.HTTPFlow, exchange: Exchange, ident: int) -> None:

@@ -42,6 +42,7 @@ class Live:
         self.fed = 0
         self.drained = 0
         self.lost = 0
+        self.unseen = False
         self.ending: Ending | None = None
         self.broken = False
         self.finished = False
@@ -87,6 +88,8 @@ class Live:
             recorder.whole(ending.body, ending.at)
         if ending.trailers:
             recorder.trailers(ending.trailers)
+        if self.unseen:
+            recorder.anomalies.append("unseen")
         if self.lost:
             recorder.anomalies.append("lagged")
         return [recorder.close(ending.outcome, ending.at, ending.cause)]

@@ -15,6 +15,7 @@ class Kept:
     def __init__(self, limit: int) -> None:
         self.limit = limit
         self.size = 0
+        self.ended = False
         self.chunks: list[bytes] = []
 
     def append(self, chunk: bytes) -> None:
@@ -43,6 +44,8 @@ def tee(live: Live, kept: Kept, before: Tee | None) -> Tee:
             if chunk:
                 live.append(chunk, clock())
                 kept.append(chunk)
+            else:
+                kept.ended = True
         except Exception:
             live.lost += 1
         return chunk if before is None else before(chunk)

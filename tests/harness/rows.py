@@ -50,7 +50,12 @@ def wait_rows(
     """The wanted rows, as soon as there are at least `number` of them or the time is over; the caller asserts."""
     deadline = time.monotonic() + seconds
     while True:
-        found = [row for row in rows(meter_dir) if wanted(row)]
+        try:
+            found = [row for row in rows(meter_dir) if wanted(row)]
+        except RuntimeError:  # a database is there before its tables are
+            if time.monotonic() > deadline:
+                raise
+            found = []
         if len(found) >= number or time.monotonic() > deadline:
             return found
         time.sleep(0.05)
