@@ -24,20 +24,19 @@ _BLANK = b" \t\r\n"
 _NESTED = 5
 _QUOTE, _COMMA, _ARRAY, _OBJECT = b'",[{'
 _QUOTED = rb'[^"\\]*+(?:\\.[^"\\]*+)*+'
-_STRING = b'"' + _QUOTED + b'"'
 # To the end of a string that has begun: its quote, a backslash that waits for its other half, or the end of data.
 _REST = re.compile(_QUOTED, re.DOTALL)
 
 
 def _run(plain: bytes, depth: int) -> bytes:
     """What needs no decision: plain bytes, strings, and objects and arrays nested up to this depth."""
-    nested = rb"|[{\[]" + _run(rb'[^"{}\[\]]', depth - 1) + rb"[}\]]" if depth else b""
-    return b"(?:" + plain + b"++|" + _STRING + nested + b")*+"
+    nested = rb"|[{\[]" + _run(rb'[^"{}\[\]]*+', depth - 1) + rb"[}\]]" if depth else b""
+    return plain + b'(?:(?:"' + _QUOTED + b'"' + nested + b")" + plain + b")*+"
 
 
 # Inside an element up to a bracket or an unfinished string; between elements up to a comma as well.
-_INSIDE = re.compile(_run(rb'[^"{}\[\]]', _NESTED), re.DOTALL)
-_BETWEEN = re.compile(_run(rb'[^"{}\[\],]', 0), re.DOTALL)
+_INSIDE = re.compile(_run(rb'[^"{}\[\]]*+', _NESTED), re.DOTALL)
+_BETWEEN = re.compile(_run(rb'[^"{}\[\],]*+', 0), re.DOTALL)
 
 
 class ArrayDecoder:

@@ -22,8 +22,7 @@ from zlib import crc32
 from mitmeter.exchange import Message
 
 _PRELUDE = Struct(">III")
-_CRC = Struct(">I")
-_LEAST = _PRELUDE.size + _CRC.size
+_LEAST = _PRELUDE.size + 4
 # Sizes of values by type: two booleans without any, i8, i16, i32, i64, then bytes and text behind a u16, time, UUID.
 _SIZES = {0: 0, 1: 0, 2: 1, 3: 2, 4: 4, 5: 8, 8: 8, 9: 16}
 _COUNTED = frozenset((6, 7))
@@ -88,32 +87,28 @@ class EventStreamDecoder:
         self._wanted = _PRELUDE.size
         while size - at >= _PRELUDE.size:
             total, headers, check = _PRELUDE.unpack_from(data, at)
+            end = at + total
             if total < _LEAST + headers or crc32(data[at : at + 8]) != check:
                 return self._stop(size)
             if total > self._limit:
                 self._flag("frame_too_long")
-                self._skip = max(0, at + total - size)
-                at = min(at + total, size)
+                self._skip = max(0, end - size)
+                at = min(end, size)
                 continue
-            if size - at < total:
+            if end > size:
                 self._wanted = total
                 return at
-            if not self._frame(data[at : at + total], headers, self._offset + at + total, messages):
+            # The prelude's checksum comes first in what remains, and the frame's goes on from it.
+            body = data[at + 8 : end - 4]
+            cut = 4 + headers
+            kind = (_kind_cached if headers <= _LONGEST_CACHED else _kind)(body[4:cut])
+            if kind is None or crc32(body, check) != int.from_bytes(data[end - 4 : end]):
                 return self._stop(size)
-            at += total
+            name, failed, _ = kind
+            payload = body[cut:]
+            messages.append(Message(_failure(kind, payload) if failed else payload, name, self._offset + end))
+            at = end
         return at
-
-    def _frame(self, frame: bytes, headers: int, end: int, messages: list[Message]) -> bool:
-        """Adds the message of a whole frame, returns whether the frame is sound."""
-        cut = _PRELUDE.size + headers
-        if crc32(frame[: -_CRC.size]) != _CRC.unpack_from(frame, len(frame) - _CRC.size)[0]:
-            return False
-        kind = (_kind_cached if headers <= _LONGEST_CACHED else _kind)(frame[_PRELUDE.size : cut])
-        if kind is None:
-            return False
-        payload = frame[cut : -_CRC.size]
-        messages.append(Message(_failure(kind, payload) if kind.failed else payload, kind.name, end))
-        return True
 
     def _stop(self, size: int) -> int:
         self._stopped = True
