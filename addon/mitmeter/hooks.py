@@ -101,7 +101,7 @@ class Meter:
             except exceptions.OptionsError as error:
                 log.error("mitmeter: %s", error)
 
-    def _start(self, settings: Settings) -> None:
+    def _start(self, settings: Settings) -> Worker:
         if self._worker is not None:
             self._worker.stop(DRAIN_SECONDS)
         self._loop = asyncio.get_running_loop()
@@ -112,6 +112,7 @@ class Meter:
             wrong = f"{error.strerror or error}; accepted is a folder that can be written to"
             raise _refused(f"meter_dir {settings.folder}: {wrong}") from error
         self._worker = worker
+        return worker
 
     def done(self) -> None:
         """Finish what is open as cut, and wait for the worker within a deadline."""
@@ -128,10 +129,9 @@ class Meter:
 
     def requestheaders(self, flow: http.HTTPFlow) -> None:
         """Decide whether the flow is metered, and ask only for codings that can be undone."""
-        if self._worker is None and self._settings is not None and flow.live:
-            self._start(self._settings)  # a client replay does not wait for `running`
-        if self._worker is None or not flow.live:
+        if not flow.live or self._settings is None:
             return
+        worker = self._worker or self._start(self._settings)  # a client replay does not wait for `running`
         match = flows.match(flow)
         if not (match if self._filter is None else self._filter(flow)):
             return
@@ -143,7 +143,7 @@ class Meter:
             watched.accepted = flows.narrow(flow.request)
         if flow.request.stream:
             before = flow.request.stream if callable(flow.request.stream) else None
-            watched.upload = Kept(self._worker.settings.limits.body)
+            watched.upload = Kept(worker.settings.limits.body)
             flow.request.stream = noting(watched.upload, before)
         self._watched[flow] = watched
 

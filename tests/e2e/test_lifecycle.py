@@ -1,6 +1,7 @@
 """Stops, kills, reloads and options: what was metered is there, once, and traffic goes on."""
 
 import contextlib
+import itertools
 import os
 import secrets
 import shutil
@@ -100,21 +101,26 @@ def test_a_stop_finishes_what_is_open(upstream: Provider, tmp_path: Path, how: s
 
 
 def test_a_kill_loses_only_what_was_in_flight(upstream: Provider, tmp_path: Path) -> None:
-    workers, replies, over = 4, [0], threading.Event()
+    """The worker writes a moment after a reply has ended: what ended half a second before the kill must be there."""
+    workers, over = 4, threading.Event()
+    ended: dict[str, float] = {}
 
     def load(number: int) -> None:
         with contextlib.suppress(OSError), Connection(proxy.port, timeout=5) as connection:
-            while not over.is_set():
+            for turn in itertools.count():
+                agent = f"{number}-{turn}"
                 body = {**STREAM, "messages": [{"role": "user", "content": secrets.token_hex(2000)}]}
-                if connection.request("POST", CHAT, {"user-agent": str(number)}, body).end is not End.COMPLETE:
+                if connection.request("POST", CHAT, {"user-agent": agent}, body).end is not End.COMPLETE:
                     return
-                replies[0] += 1
+                ended[agent] = time.monotonic()
+                if over.is_set():
+                    return
 
     with clients(workers) as pool:
         with Mitm(upstream.url, tmp_path) as proxy:
             running = [pool.submit(load, number) for number in range(workers)]
             time.sleep(1.5)
-            seen = replies[0]
+            killed = time.monotonic()
             assert proxy.kill() == -9
         over.set()
         for future in running:
@@ -122,8 +128,10 @@ def test_a_kill_loses_only_what_was_in_flight(upstream: Provider, tmp_path: Path
     with contextlib.closing(sqlite3.connect(proxy.meter_dir / "meter.db")) as database:
         assert database.execute("pragma integrity_check").fetchall() == [("ok",)]
     found = rows(proxy.meter_dir)
-    assert seen > 20
-    assert len(found) >= seen - 2 * workers
+    there = [row["client"]["agent"] for row in found]
+    assert len(there) == len(set(there))
+    assert [agent for agent, at in ended.items() if at < killed - 0.5 and agent not in there] == []
+    assert len(there) > 20
     for row in [*found[:5], *found[-10:]]:
         assert row["outcome"] == "complete"
         body = kept_body(capture(proxy.meter_dir, row), "response")
@@ -366,7 +374,7 @@ def test_a_streamed_request_is_captured(upstream: Provider, tmp_path: Path, chun
 
 
 def test_nobody_there(tmp_path: Path) -> None:
-    """With mitmproxy's eager connections a client is sent away before its request is read: nothing is there to meter."""
+    """With mitmproxy's eager connections a client is sent away before its request is read: nothing to meter."""
     options = {"connection_strategy": "lazy"}
     with Mitm(f"http://127.0.0.1:{free_port()}", tmp_path, options=options) as proxy:
         assert ask(proxy.port, "nobody").status == 502
