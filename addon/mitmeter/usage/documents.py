@@ -41,7 +41,7 @@ def decoder(roots: frozenset[str]) -> Decode:
         strict = many if payload.lstrip()[:1] == b"[" else one
         try:
             return strict.decode(payload)
-        except (msgspec.MsgspecError, RecursionError):
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             return tolerant(payload)
 
     return decode
@@ -80,7 +80,7 @@ def opener(envelope: str) -> Callable[[Message], Message]:
     def opened(message: Message) -> Message:
         try:
             return Message(decode(message.data)[envelope], message.event, message.end)
-        except (msgspec.MsgspecError, RecursionError):
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             return message
 
     return opened
