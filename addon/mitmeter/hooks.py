@@ -102,16 +102,16 @@ class Meter:
                 log.error("mitmeter: %s", error)
 
     def _start(self, settings: Settings) -> Worker:
-        if self._worker is not None:
-            self._worker.stop(DRAIN_SECONDS)
         self._loop = asyncio.get_running_loop()
-        worker = Worker(settings, self._show)
+        before, worker = self._worker, Worker(settings, self._show)
         try:
             worker.start()
         except OSError as error:
             wrong = f"{error.strerror or error}; accepted is a folder that can be written to"
             raise _refused(f"meter_dir {settings.folder}: {wrong}") from error
         self._worker = worker
+        if before is not None:
+            before.stop(DRAIN_SECONDS)
         return worker
 
     def done(self) -> None:
