@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mitmeter.exchange import Message
+from mitmeter.wire import MessageDecoder
 from mitmeter.wire.array import ArrayDecoder
 from splits import cut_at, pieces, splits
 
@@ -61,6 +62,25 @@ def test_element_comes_with_its_last_byte() -> None:
     decoder = ArrayDecoder(LIMIT)
     assert decoder.feed(b'[{"a":1') == []
     assert decoder.feed(b"}") == [Message(b'{"a":1}', b"", 8)]
+
+
+@pytest.mark.parametrize("content_type", ["application/json", "text/event-stream", ""])
+@pytest.mark.parametrize(
+    ("asked", "body", "expected"),
+    [
+        (True, b"\n[{},{}]", ("array", True, [b"{}", b"{}"])),
+        (False, b"\n[{},{}]", ("document", False, [b"[{},{}]"])),
+        (True, b'{"error":1}', ("document", False, [b'{"error":1}'])),
+    ],
+)
+def test_array_is_streamed_where_a_stream_was_asked_for(
+    content_type: str, asked: bool, body: bytes, expected: tuple[str, bool, list[bytes]]
+) -> None:
+    for name, chunks in splits(body):
+        decoder = MessageDecoder(content_type, limit=LIMIT, stream=asked)
+        messages = [message for chunk in chunks for message in decoder.feed(chunk)] + decoder.close()
+        found = (decoder.framing, decoder.streaming, [message.data for message in messages])
+        assert found == expected, name
 
 
 def test_too_long_element_is_dropped_and_reading_resumes() -> None:

@@ -137,6 +137,14 @@ def test_type_is_known() -> None:
     assert [message.event for message in decoder.feed(A + B) + decoder.close()] == [b"chunk", b"metadata"]
 
 
+@pytest.mark.parametrize(("asked", "framing"), [(True, "eventstream"), (False, "document")])
+def test_frames_without_their_type(asked: bool, framing: str) -> None:
+    for name, chunks in splits(A):
+        decoder = MessageDecoder("", limit=LIMIT, stream=asked)
+        messages = [message for chunk in chunks for message in decoder.feed(chunk)] + decoder.close()
+        assert (decoder.framing, len(messages)) == (framing, 1), name
+
+
 def test_document_under_the_type() -> None:
     decoder = MessageDecoder(TYPE, limit=LIMIT)
     assert [message.data for message in decoder.feed(b'{"message":"no"}') + decoder.close()] == [b'{"message":"no"}']
