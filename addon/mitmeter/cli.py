@@ -40,8 +40,9 @@ def _opened(folder: Path) -> Store:
         _fail(error)
 
 
-def _print_json(value: dict[str, Any]) -> None:
-    click.echo(json.dumps(value, ensure_ascii=False, separators=(",", ":")))
+def _as_json(value: dict[str, Any]) -> str:
+    """Return one line of ASCII: no separator or control character of a server's breaks the line or the terminal."""
+    return json.dumps(value, separators=(",", ":"))
 
 
 def _console() -> Console:
@@ -68,7 +69,7 @@ def list_rows(folder: Path, as_json: bool, limit: int) -> None:
         rows = store.rows(limit=limit)
     if as_json:
         for row in rows:
-            _print_json(to_json(row))
+            click.echo(_as_json(to_json(row)))
     else:
         _console().print(tables.exchanges(rows))
 
@@ -89,7 +90,7 @@ def show(folder: Path, ident: int, as_json: bool) -> None:
             record = None
             click.echo(f"the capture cannot be read: {error}", err=True)
     if as_json:
-        _print_json({**to_json(row), "capture": None if record is None else capture_json(record)})
+        click.echo(_as_json({**to_json(row), "capture": None if record is None else capture_json(record)}))
     else:
         for part in tables.exchange(row, record):
             _console().print(part)
@@ -130,7 +131,7 @@ def stats(folder: Path, group: Any, as_json: bool) -> None:
         found, counters = store.stats(group), store.counters()
     if as_json:
         groups = [{field: getattr(stat, field) for field in stat.__struct_fields__} for stat in found]
-        _print_json({"by": group, "groups": groups, "counters": counters})
+        click.echo(_as_json({"by": group, "groups": groups, "counters": counters}))
         return
     console = _console()
     console.print(tables.sums(found, group))
@@ -148,7 +149,7 @@ def tail(folder: Path, as_json: bool, lines: int) -> None:
     """Follow exchanges as they end, until Ctrl-C."""
     try:
         for row in _follow(folder, lines):
-            click.echo(json.dumps(to_json(row), ensure_ascii=False) if as_json else tables.tail_line(row))
+            click.echo(_as_json(to_json(row)) if as_json else tables.tail_line(row))
             sys.stdout.flush()
     except KeyboardInterrupt:
         return

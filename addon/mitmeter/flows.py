@@ -2,6 +2,7 @@
 
 import hashlib
 import uuid
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -173,20 +174,27 @@ def recorded(path: Path) -> Iterator[http.HTTPFlow]:
     with path.open("rb") as file:
         har = file.read(64).lstrip(b"\xef\xbb\xbf \r\n\t").startswith(b"{")
         file.seek(0)
+        alike: Counter[bytes] = Counter()
         try:
             for flow in FlowReader(file).stream():
                 if isinstance(flow, http.HTTPFlow):
                     if har:
-                        flow.id = _stable_id(flow)
+                        flow.id = _stable_id(flow, alike)
                     yield flow
         except exceptions.FlowReadException as error:
             raise Unreadable(f"{path}: {error}") from error
 
 
-def _stable_id(flow: http.HTTPFlow) -> str:
+def _stable_id(flow: http.HTTPFlow, alike: Counter[bytes]) -> str:
+    """Return an id out of when and what was asked; requests that are alike in both are told apart by their order."""
     request = flow.request
     told = f"{request.timestamp_start} {request.method} {request.url}".encode("utf-8", "replace")
-    return str(uuid.UUID(hashlib.sha256(told + b"\0" + (request.raw_content or b"")).hexdigest()[:32]))
+    told += b"\0" + (request.raw_content or b"")
+    digest = hashlib.sha256(told).digest()
+    alike[digest] += 1
+    if alike[digest] > 1:
+        digest = hashlib.sha256(digest + str(alike[digest]).encode()).digest()
+    return str(uuid.UUID(bytes=digest[:16]))
 
 
 def replayed(flow: http.HTTPFlow, reader: Match, limits: Limits, secret: bytes) -> tuple[Exchange, Redacted]:

@@ -2,14 +2,13 @@
 
 import time
 from collections.abc import Callable, Iterable
-from itertools import batched
 from pathlib import Path
 
 from msgspec import Struct
 
 from mitmeter import flows
 from mitmeter.recorder import Limits
-from mitmeter.shelf import Shelf, private_folder, secret_of
+from mitmeter.shelf import Item, Shelf, private_folder, secret_of
 
 TOGETHER = 50
 
@@ -32,17 +31,27 @@ def bring_in(folder: Path, files: Iterable[Path], seen: Callable[[], None] = lam
     secret, limits, told = secret_of(folder), Limits(), Imported()
     with Shelf(folder) as shelf:
         for path in files:
-            for together in batched(flows.recorded(path), TOGETHER):
-                items = []
-                for flow in together:
+            fresh: dict[tuple[str, float], Item] = {}
+            try:
+                for flow in flows.recorded(path):
                     seen()
-                    reader = flows.match(flow)
+                    reader, key = flows.match(flow), (flow.id, flow.request.timestamp_start)
                     if reader is None:
                         told.other += 1
-                    elif shelf.store.find(flow.id, flow.request.timestamp_start) is not None:
+                    elif key in fresh or shelf.store.find(*key) is not None:
                         told.known += 1
                     else:
-                        items.append(flows.replayed(flow, reader, limits, secret))
-                shelf.write(items, time.time(), {})
-                told.added += len(items)
+                        fresh[key] = flows.replayed(flow, reader, limits, secret)
+                    if len(fresh) == TOGETHER:
+                        told.added += _keep(shelf, fresh)
+            finally:
+                told.added += _keep(shelf, fresh)
     return told
+
+
+def _keep(shelf: Shelf, fresh: dict[tuple[str, float], Item]) -> int:
+    kept = len(fresh)
+    if fresh:
+        shelf.write(fresh.values(), time.time(), {})
+        fresh.clear()
+    return kept
