@@ -3,7 +3,7 @@
 import base64
 import json
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -37,9 +37,9 @@ def group(name: str) -> list[Vector]:
     return listed
 
 
-def cases(name: str, key: str = "id", marks: Callable[[Vector], Any] = lambda vector: ()) -> list[Any]:
+def cases(name: str, key: str = "id") -> list[Any]:
     """The vectors of a group as parameters; one that skips and says why where they are absent."""
-    named = [pytest.param(vector, id=vector[key], marks=marks(vector)) for vector in group(name)]
+    named = [pytest.param(vector, id=vector[key]) for vector in group(name)]
     return named or [pytest.param({}, id="absent", marks=pytest.mark.skip(reason=ABSENT))]
 
 

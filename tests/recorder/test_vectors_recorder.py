@@ -27,9 +27,6 @@ NOT_LLM = "no model generates tokens there, so no dialect claims it and the traf
 AS_SENT = "headers stay as they came; `coding`, which is None, says that the body beside them is decoded"
 
 OURS: dict[str, tuple[dict[str, Any], str]] = {
-    "/sdapi/v1/txt2img": ({"kept": None}, f"an image server's own API reports no model and no usage: {NOT_LLM}"),
-    "/sdapi/v1/img2img": ({"kept": None}, f"an image server's own API reports no model and no usage: {NOT_LLM}"),
-    "/audioapi/v1/tasks/run": ({"kept": None}, f"a prefix of llama-swap's own routing, no provider's API: {NOT_LLM}"),
     "/sdapi/v1/loras": ({"kept": None}, f"a GET route, which llama-swap never records either: {NOT_LLM}"),
     "/props": ({"kept": None}, f"a GET route, which llama-swap never records either: {NOT_LLM}"),
     "/v1/audio/translations": (

@@ -6,12 +6,12 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mitmeter.exchange import Message
 from mitmeter.usage.dialect import Dialect
-from mitmeter.usage.reading import Reading, generated, telling, tells
+from mitmeter.usage.reading import Reading, telling, tells
 from mitmeter.usage.registry import find
 
 
@@ -331,34 +331,82 @@ PIECES = st.sampled_from(
 )
 
 
-def plainly(payloads: list[str]) -> tuple[Any, ...]:
-    """What the messages say when each of them is decoded."""
-    first = last = finish = counts = None
-    for at, payload in enumerate(payloads, 1):
-        try:
-            document = json.loads(payload)
-        except ValueError:
-            continue
-        if generated(document, CHAT.parts):
-            first, last = first or at, at
-        finish = next((choice["finish_reason"] for choice in document["choices"] if choice["finish_reason"]), finish)
-        if document.get("usage"):
-            counts = (document["usage"]["prompt_tokens"], document["usage"]["completion_tokens"])
-    return first, last, finish, counts or (None, None)
+WORDS = st.sampled_from(
+    ("a", "b c", "", 'q"', "back\\", "é😀", "\x00", "[DONE]", '"usage":{"x":1}', "\\u0041", "}", "0")
+)
+BLOCKS = st.one_of(
+    WORDS.map(lambda word: block("text_delta", text=word)),
+    WORDS.map(lambda word: block("thinking_delta", thinking=word)),
+    WORDS.map(lambda word: block("input_json_delta", partial_json=word)),
+    WORDS.map(lambda word: block("signature_delta", signature=word)),
+    st.sampled_from(
+        (
+            START,
+            event("ping"),
+            event("content_block_stop", index=0),
+            event("message_delta", delta={"stop_reason": "end_turn"}, usage={"output_tokens": 15}),
+            event("message_delta", delta={"stop_reason": None}, usage={"output_tokens": 16, "input_tokens": 10}),
+            event("message_stop"),
+            event("error", error={"type": "t", "message": "m"}),
+        )
+    ),
+)
+NUMBERS = st.integers(0, 2)
+TYPED = st.one_of(
+    st.builds(
+        lambda kind, word, number, padding: event(
+            f"response.{kind}.delta", output_index=0, sequence_number=number, delta=word, obfuscation=padding
+        ),
+        st.sampled_from(("output_text", "reasoning_summary_text", "function_call_arguments", "unknown")),
+        WORDS,
+        NUMBERS,
+        WORDS,
+    ),
+    st.sampled_from(
+        (
+            event("response.created", response={"status": "in_progress", "model": "m", "usage": None}),
+            event("response.output_text.done", output_index=0, text="all of it"),
+            event("response.completed", response={"status": "completed", "usage": {"input_tokens": 3}}),
+            event("response.failed", response={"status": "failed", "error": {"code": "c", "message": "m"}}),
+        )
+    ),
+)
 
 
-@given(st.lists(PIECES, max_size=40), st.lists(st.integers(0, 40), max_size=4))
-def test_passing_over_changes_nothing(payloads: list[str], cuts: list[int]) -> None:
-    """Whatever comes in whatever order and batches, it reads as if every message had been decoded."""
-    reading = Reading(CHAT, streaming=True)
-    told = messages(payloads)
-    edges = [0, *sorted(cuts), len(told)]
-    for start, end in pairwise(edges):
+def facts(reading: Reading) -> tuple[Any, ...]:
+    told = (reading.reported() or {}).get("usage")
+    ends = (reading.first_end, reading.last_end)
+    return (*ends, reading.model, reading.finish, told, reading.ended, reading.failed, reading.error)
+
+
+def one_by_one(reader: Dialect, told: list[Message]) -> tuple[Any, ...]:
+    """What the messages say when each of them is the first of a reading of its own, put together."""
+    first = last = model = finish = usage = error = None
+    ended = failed = False
+    for message in told:
+        reading = Reading(reader, streaming=True)
+        reading.feed([message])
+        first, last = first or reading.first_end, reading.last_end or last
+        model, finish = model or reading.model, reading.finish or finish
+        snapshot = (reading.reported() or {}).get("usage")
+        usage = snapshot if usage is None else usage if snapshot is None else reader.fold(usage, snapshot)
+        ended, failed = ended or reading.ended, failed or reading.failed
+        error = reading.error or error
+    return first, last, model, finish, usage, ended, failed, error
+
+
+@settings(deadline=None)
+@given(st.data(), st.sampled_from(((CHAT, PIECES), (MESSAGES, BLOCKS), (RESPONSES, TYPED))))
+def test_passing_over_changes_nothing(data: st.DataObject, spoken: tuple[Dialect, st.SearchStrategy[str]]) -> None:
+    """Whatever comes, in whatever order and batches, reads as if every message had been read on its own."""
+    reader, pieces = spoken
+    told = messages(data.draw(st.lists(pieces, max_size=40) | st.lists(data.draw(pieces.map(st.just)), max_size=40)))
+    cuts = data.draw(st.lists(st.integers(0, len(told)), max_size=4))
+    reading = Reading(reader, streaming=True)
+    for start, end in pairwise((0, *sorted(cuts), len(told))):
         reading.feed(told[start:end])
     reading.close()
-    usage = reading.usage({})[0]
-    counts = (usage.input_tokens, usage.output_tokens)
-    assert (reading.first_end, reading.last_end, reading.finish, counts) == plainly(payloads)
+    assert facts(reading) == one_by_one(reader, told)
 
 
 @given(st.lists(st.binary(max_size=40) | PIECES.map(str.encode), max_size=12))

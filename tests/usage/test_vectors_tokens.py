@@ -119,12 +119,7 @@ OURS: dict[str, tuple[Facts, str]] = {
     "fail-14": ({"error": "a" + "é" * 249 + "..."}, "the cut is at 500 bytes, before a character that would be split"),
 }
 
-LATER = {"tok-079", "tok-080"}
 HOSTS = {"tok-079": "generativelanguage.googleapis.com", "tok-080": "bedrock-runtime.us-east-1.amazonaws.com"}
-
-
-def marks(vector: Vector) -> Any:
-    return pytest.mark.xfail(strict=False, reason="provider file not there yet") if vector["id"] in LATER else ()
 
 
 def newest(vector: Vector) -> Facts:
@@ -179,7 +174,7 @@ def answer(vector: Vector) -> Answer:
     return Answer(status=vector["status"], headers=headers)
 
 
-@pytest.mark.parametrize("vector", cases("token_extraction", marks=marks))
+@pytest.mark.parametrize("vector", cases("token_extraction"))
 @pytest.mark.parametrize("seed", range(3))
 def test_token_extraction(vector: Vector, seed: int) -> None:
     name = vector["id"]
