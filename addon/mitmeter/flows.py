@@ -22,6 +22,8 @@ from mitmeter.wire.codings import filter_accept_encoding
 
 SMALL = 1 << 20
 
+STREAMS = (b"h2", b"h3")
+
 
 def text(raw: bytes) -> str:
     """Decode a header's bytes: UTF-8 where they are, else Latin-1 (RFC 9110, section 5.5)."""
@@ -100,8 +102,18 @@ def answer(flow: http.HTTPFlow) -> Answer | None:
 
 
 def cut_by(flow: http.HTTPFlow) -> Outcome:
-    """Return who ended a flow that ended in an error: the connection that is gone tells, not the message."""
-    return Outcome.UPSTREAM_ABORTED if flow.client_conn.connected else Outcome.CLIENT_ABORTED
+    """Return who ended a flow that ended in an error: the connection that is gone tells, not the message.
+
+    Where a stream was reset and both connections live on, mitmproxy names the client whoever it was. It was the client
+    if only the client's protocol has streams, and most likely if the code says that somebody lost interest.
+    """
+    if not flow.client_conn.connected:
+        return Outcome.CLIENT_ABORTED
+    told = flow.error.msg if flow.error else ""
+    if flow.client_conn.alpn in STREAMS and told.startswith(("stream reset by client", "stream closed by client")):
+        others = flow.server_conn is not None and flow.server_conn.alpn in STREAMS
+        return Outcome.UPSTREAM_ABORTED if others and "CANCEL" not in told else Outcome.CLIENT_ABORTED
+    return Outcome.UPSTREAM_ABORTED
 
 
 def narrow(request: http.Request) -> tuple[bytes, ...] | None:
