@@ -86,7 +86,7 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
         def ask(port: int) -> dict[str, Seen]:
             for name, case in CASES.items():
                 fetch(port, case.path, BODY, headers(name))
-            return {name: seen for seen in upstream.requests[-len(CASES) :] if (name := seen.find("user-agent"))}
+            return {seen.find("user-agent") or "": seen for seen in upstream.requests[-len(CASES) :]}
 
         yield Bench(ask(upstream.port), ask(proxy.port), proxy.meter_dir)
 
