@@ -14,18 +14,9 @@ SMALL = 6000
 pytestmark = pytest.mark.skipif(not corpus.FOLDER.is_dir(), reason=corpus.ABSENT)
 
 
-def in_scope(case: Case) -> bool:
-    api = case["api"] or ""
-    return api.startswith(("openai.", "anthropic.")) or case["provider"] in ("llamacpp", "vllm", "azure")
-
-
-def scope() -> list[Case]:
-    return [case for case in corpus.cases() if in_scope(case)]
-
-
 def sample() -> list[Case]:
-    """Small cases, the same each time, of every api."""
-    small = [case for case in scope() if len(case["response_body"] or "") < SMALL]
+    """Small cases, the same each time."""
+    small = [case for case in corpus.cases() if len(case["response_body"] or "") < SMALL]
     return random.Random("sample").sample(small, min(SAMPLE, len(small)))
 
 
@@ -43,7 +34,7 @@ def wrong(cases: list[Case], seed: int, per_byte: bool = False) -> dict[str, Any
 
 @pytest.mark.parametrize("seed", range(3))
 def test_counts_and_model_at_random_cuts(seed: int) -> None:
-    assert wrong(scope(), seed) == {}
+    assert wrong(list(corpus.cases()), seed) == {}
 
 
 def test_counts_and_model_byte_by_byte() -> None:
@@ -51,7 +42,7 @@ def test_counts_and_model_byte_by_byte() -> None:
 
 
 def test_without_usage_on_the_wire_nothing_is_counted() -> None:
-    silent = [case for case in scope() if case["expected"] is not None and not corpus.speaks(case)]
+    silent = [case for case in corpus.cases() if case["expected"] is not None and not corpus.speaks(case)]
     assert len(silent) > 200
     for case in silent:
         usage = corpus.record(case)[0].usage
@@ -60,7 +51,7 @@ def test_without_usage_on_the_wire_nothing_is_counted() -> None:
 
 
 def test_where_something_is_counted_its_source_is_told() -> None:
-    for case in scope():
+    for case in corpus.cases():
         wanted = corpus.expected(case) or {}
         if any(wanted.get(count) is not None for count in COUNTS) and corpus.name(case) not in EXCEPTIONS:
             assert corpus.record(case)[0].usage.source in ("body", "timings", "headers"), corpus.name(case)
