@@ -159,7 +159,10 @@ class Recorder:
         reading = self._reading
         if reading is None:
             reading = self._reading = Reading(self._dialect, streaming=self._messages.streaming)
+        known = reading.mould
         reading.feed(messages)
+        if reading.mould is not known and reading.mould is not None:
+            self._messages.hush(reading.mould.event, reading.mould.pattern)
         if self._first_at is None:
             self._first_at = self._at(reading.first_end)
 

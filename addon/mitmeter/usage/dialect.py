@@ -14,6 +14,7 @@ Rules that hold for every dialect:
 """
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 from msgspec import Struct
@@ -94,7 +95,7 @@ class Counts(Struct, frozen=True, kw_only=True):
         return replace(self, **{name: union(getattr(self, name), more) for name, more in alternatives.items()})
 
 
-class Clock(Struct, frozen=True, kw_only=True):
+class Clock(Struct, frozen=True, kw_only=True, eq=False):
     """An engine's own timings: an object at `at`, and where in it each figure stands.
 
     Rates are tokens per second. `..._time` are durations in `unit` seconds, from which a rate follows when the engine
@@ -116,6 +117,7 @@ class Clock(Struct, frozen=True, kw_only=True):
     draft_tokens: str | None = None
     draft_accepted_tokens: str | None = None
 
+    @cache
     def places(self) -> tuple[str, ...]:
         """Return every place that is looked at."""
         return tuple(

@@ -13,6 +13,8 @@ is a snapshot, and what does not change was read before.
 import re
 from collections.abc import Callable
 
+from msgspec import Struct
+
 from mitmeter.exchange import Message
 
 type Fits = Callable[[bytes], bool]
@@ -22,8 +24,16 @@ HOLES = 8
 BACKSLASH = 0x5C
 
 _TOKEN = re.compile(rb'("(?:[^"\\]|\\.)*"|-?\d[\d.eE+-]*)', re.DOTALL)
-_TEXT = rb'"[^"\\]*+(?:\\[^"][^"\\]*+)*+"'
+_TEXT = rb'"(?!")[^"\\\r\n]*+(?:\\[^"\r\n][^"\\\r\n]*+)*+"'
 _NUMBER = rb"\d++"
+
+
+class Mould(Struct, frozen=True):
+    """What a run of messages named `event` has in common: `pattern` is the regular expression of a whole payload."""
+
+    event: bytes
+    pattern: bytes
+    fits: Fits
 
 
 def never(payload: bytes) -> bool:
@@ -31,8 +41,8 @@ def never(payload: bytes) -> bool:
     return False
 
 
-def cast(one: Message, other: Message, pinned: frozenset[bytes]) -> Fits | None:
-    """Return what says whether a payload fits the mould of two neighbours, None where they have none in common.
+def cast(one: Message, other: Message, pinned: frozenset[bytes]) -> Mould | None:
+    """Return the mould of two neighbours, None where they have none in common.
 
     `pinned` are the names of members, in their quotes, whose strings may not differ.
     """
@@ -52,7 +62,7 @@ def cast(one: Message, other: Message, pinned: frozenset[bytes]) -> Fits | None:
             return None
         holes.append(hole)
         segments.append(b"")
-    return _fits(segments, holes) if holes else None
+    return _mould(one.event, segments, holes) if holes else None
 
 
 def _hole(first: list[bytes], second: list[bytes], at: int, pinned: frozenset[bytes]) -> bytes | None:
@@ -68,14 +78,14 @@ def _hole(first: list[bytes], second: list[bytes], at: int, pinned: frozenset[by
     return None if named in pinned else _TEXT
 
 
-def _fits(segments: list[bytes], holes: list[bytes]) -> Fits:
-    if holes == [_TEXT]:
-        return _one_text(segments[0] + b'"', b'"' + segments[1])
+def _mould(event: bytes, segments: list[bytes], holes: list[bytes]) -> Mould:
     pattern = re.escape(segments[0])
     for hole, segment in zip(holes, segments[1:], strict=True):
-        pattern += (rb'(?!"")' if hole == _TEXT else b"") + hole + re.escape(segment)
+        pattern += hole + re.escape(segment)
+    if holes == [_TEXT]:
+        return Mould(event, pattern, _one_text(segments[0] + b'"', b'"' + segments[1]))
     matches = re.compile(pattern, re.DOTALL).fullmatch
-    return lambda payload: matches(payload) is not None
+    return Mould(event, pattern, lambda payload: matches(payload) is not None)
 
 
 def _one_text(prefix: bytes, suffix: bytes) -> Fits:

@@ -17,7 +17,7 @@ from mitmeter.usage.counts import Pace, Tally, usage_of
 from mitmeter.usage.dialect import Clock, Dialect, Snapshot, highest, overlay
 from mitmeter.usage.documents import NotADocument, at_root, opener, response_decoder
 from mitmeter.usage.errors import read_error
-from mitmeter.usage.mould import Fits, cast, never
+from mitmeter.usage.mould import Fits, Mould, cast, never
 from mitmeter.usage.paths import Path, dig, only, path, walk
 from mitmeter.usage.pieces import generated
 
@@ -34,6 +34,13 @@ def telling(dialect: Dialect) -> tuple[bytes, ...]:
     names = {path(text)[-1] for text in paths if text} | {path(text)[0] for text in at_root(dialect)}
     names |= set(dialect.ends)
     return tuple(b'"%s"' % name.encode() for name in sorted(names))
+
+
+@lru_cache(maxsize=256)
+def clocks_by_place(dialect: Dialect) -> tuple[tuple[Path, tuple[Clock, ...]], ...]:
+    """Return the clocks of a dialect by where their object stands."""
+    places = dict.fromkeys(clock.at for clock in dialect.clocks)
+    return tuple((path(at), tuple(clock for clock in dialect.clocks if clock.at == at)) for at in places)
 
 
 @lru_cache(maxsize=256)
@@ -73,7 +80,7 @@ class Reading:
     """Reads the messages of one response. Nothing raises; what cannot be read is named in `anomalies`.
 
     `first_end` and `last_end` are the `end` of the messages with the first and the last generated token, `ended` says
-    that the API's own end of stream was seen.
+    that the API's own end of stream was seen. Of a run of messages that fit `mould` only the last is needed.
     """
 
     def __init__(self, dialect: Dialect, *, streaming: bool) -> None:
@@ -99,11 +106,13 @@ class Reading:
         self._timings: dict[Clock, Snapshot] = {}
         self._skipped: deque[Message] = deque(maxlen=REMEMBERED)
         self._pinned = pinned(dialect)
+        self.mould: Mould | None = None
         self._fits: Fits = never
         self._fitting: Message | None = None
         self._before: Message | None = None
         self._tries = 0
         self._usage_paths: tuple[Path, ...] = tuple(path(text) for text in dialect.usage)
+        self._clocks = clocks_by_place(dialect)
         self._root_counts = dialect.counts.places()
 
     def feed(self, messages: Iterable[Message]) -> None:
@@ -114,11 +123,13 @@ class Reading:
                 self._fitting = message
                 continue
             self.settle()
-            if self.first_end is not None and not tells(message.data, self._needles):
-                self._pass_over(message)
-            else:
+            told = self.first_end is None or tells(message.data, self._needles)
+            if told:
                 self._read(message)
-            fits = self._recast(message)
+            else:
+                self._pass_over(message)
+            if self.first_end is not None:
+                fits = self._recast(message, told)
 
     def settle(self) -> None:
         """Read the last message of a run that fits a mould."""
@@ -126,15 +137,16 @@ class Reading:
         if message is not None:
             self._read(message)
 
-    def _recast(self, message: Message) -> Fits:
+    def _recast(self, message: Message, told: bool) -> Fits:
         """Look for a mould in two neighbours that fit none, as long as looking pays."""
         before, self._before = self._before, message
-        if before is None or self.first_end is None or self._tries > TRIES or self.dialect.fold is highest:
+        idle = told and self.mould is not None
+        if before is None or idle or self._tries > TRIES or self.dialect.fold is highest:
             return self._fits
         self._tries += 1
-        fits = cast(before, message, self._pinned)
-        if fits is not None and self._find(message.data) is not None and self._find(before.data) is not None:
-            self._fits = fits
+        mould = cast(before, message, self._pinned)
+        if mould is not None and self._find(message.data) is not None and self._find(before.data) is not None:
+            self.mould, self._fits = mould, mould.fits
         return self._fits
 
     def _pass_over(self, message: Message) -> None:
@@ -179,10 +191,9 @@ class Reading:
                 if isinstance(usage, dict) and usage:
                     self.snapshots += 1
                     self._snapshot = usage if self._snapshot is None else dialect.fold(self._snapshot, usage)
-        for clock in dialect.clocks:
-            timings = dig(document, path(clock.at)) if clock.at else only(document, clock.places())
-            if isinstance(timings, dict) and timings:
-                self._timings[clock] = timings
+        for at, clocks in self._clocks:
+            if not at or at[0] in document:
+                self._take_timings(document, at, clocks)
         self.model = self.model or first_text(document, dialect.model)
         self.response_id = self.response_id or first_text(document, dialect.response_id)
         self.finish = first_text(document, dialect.finish) or self.finish
@@ -194,6 +205,13 @@ class Reading:
             self.last_end = end
             self.thought = self.thought or piece[0] == "thinking"
         self._take_error(document)
+
+    def _take_timings(self, document: dict[str, Any], at: Path, clocks: tuple[Clock, ...]) -> None:
+        found = dig(document, at)
+        for clock in clocks:
+            timings = found if at else only(document, clock.places())
+            if isinstance(timings, dict) and any(path(place)[0] in timings for place in clock.places()):
+                self._timings[clock] = timings
 
     def _take_error(self, document: Any) -> None:
         if isinstance(document, list):

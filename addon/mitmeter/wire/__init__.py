@@ -119,6 +119,11 @@ class MessageDecoder:
     def anomalies(self) -> list[str]:
         return self._inner.anomalies
 
+    def hush(self, event: bytes, pattern: bytes) -> None:
+        """Says that of a run of messages of this name that match in whole only the last is needed; it may tell more."""
+        if isinstance(self._inner, SSEDecoder):
+            self._inner.hush(event, pattern)
+
     def feed(self, data: bytes) -> list[Message]:
         """Takes bytes of the decoded body, returns the messages that they complete."""
         if self._decided:

@@ -21,6 +21,7 @@ line ends in a row were taken for the end of the event before.
 """
 
 import re
+from functools import lru_cache
 from typing import ClassVar, NamedTuple
 
 from mitmeter.exchange import Message
@@ -51,6 +52,13 @@ def _plain(line_end: bytes, space: bytes) -> _Plain:
     return _Plain(pattern, len(b"data:" + space + line_end * 2), len(b"event:" + space + line_end))
 
 
+@lru_cache(maxsize=64)
+def _run(event: bytes, pattern: bytes, line_end: bytes, space: bytes) -> re.Pattern[bytes]:
+    """One or more events of this name and value, in one style."""
+    name = b"event:" + space + re.escape(event) + line_end if event else b""
+    return re.compile(b"(?:" + name + b"data:" + space + b"(?:" + pattern + b")" + line_end * 2 + b")++", re.DOTALL)
+
+
 _PLAIN = {(line_end, space): _plain(line_end, space) for line_end in (b"\n", b"\r\n") for space in (b" ", b"")}
 
 
@@ -66,6 +74,11 @@ class SSEDecoder:
         self._tail = bytearray()  # the unfinished event, or the last bytes of the one being skipped
         self._offset = 0  # of the tail in the body
         self._skipping = False
+        self._hushed: tuple[bytes, bytes] | None = None
+
+    def hush(self, event: bytes, pattern: bytes) -> None:
+        """From now on, of a run of events of this name whose values match in whole, only the last needs to be told."""
+        self._hushed = (event, pattern)
 
     def feed(self, data: bytes) -> list[Message]:
         """Takes bytes, returns the events that they complete; `end` is the offset just past an event's blank line."""
@@ -107,7 +120,10 @@ class SSEDecoder:
         if line_end == b"\r\n" and (block.count(b"\n", 0, cut) != block.count(b"\r", 0, cut) or _has_end(block[cut:])):
             return []
         value_at = block.find(b"data:") + 5
-        plain = _PLAIN[line_end, b" " if block.startswith(b" ", value_at) else b""]
+        space = b" " if block.startswith(b" ", value_at) else b""
+        plain = _PLAIN[line_end, space]
+        if self._hushed is not None:
+            return self._read_runs(block, cut, plain, _run(*self._hushed, line_end, space), line_end)
         end = self._offset
         messages: list[Message] = []
         add = messages.append
@@ -117,6 +133,23 @@ class SSEDecoder:
                 end += len(name) + plain.name_extra
             add(Message(value, name, end))
         return messages if end == self._offset + cut else []
+
+    def _read_runs(
+        self, block: bytes, cut: int, plain: _Plain, run: re.Pattern[bytes], line_end: bytes
+    ) -> list[Message]:
+        """The same, but of a run of hushed events only the last; none where an event is not plain."""
+        messages: list[Message] = []
+        at = 0
+        while at < cut:
+            if hushed := run.match(block, at, cut):
+                last = block.rfind(line_end * 2, at, hushed.end() - 2 * len(line_end))
+                at = at if last < 0 else last + 2 * len(line_end)
+            found = plain.pattern.match(block, at, cut)
+            if found is None:
+                return []
+            at = found.end()
+            messages.append(Message(found[2], found[1] or b"", self._offset + at))
+        return messages
 
     def _read_exactly(self, block: bytes, messages: list[Message]) -> int:
         """Adds the events of any block, returns where the last one ended in it."""
