@@ -22,8 +22,7 @@ from mitmeter.live import Ending, Live, LiveSocket
 from mitmeter.options import NAMES, OPTIONS, PREFIX
 from mitmeter.store.sqlite import Store
 from mitmeter.summary import line, marker, remark, totals
-from mitmeter.tee import Kept, noting, tee
-from mitmeter.usage.registry import Match
+from mitmeter.tee import Kept, Watched, noting, tee
 from mitmeter.view import NOTES, ExchangeView
 from mitmeter.worker import Settings, Worker
 
@@ -32,18 +31,6 @@ MESSAGES = 10_000
 STOPPED = "the proxy was stopped"
 
 log = logging.getLogger("mitmeter")
-
-
-class Watched:
-    """What the addon knows of a flow that is metered, from `requestheaders` to its end."""
-
-    def __init__(self, match: Match | None, zero: float) -> None:
-        self.match = match
-        self.zero = zero
-        self.accepted: tuple[bytes, ...] | None = None
-        self.upload: Kept | None = None
-        self.live: Live | None = None
-        self.kept: Kept | None = None
 
 
 class Meter:

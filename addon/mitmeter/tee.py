@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Iterable
 
 from mitmeter.live import Live
+from mitmeter.usage.registry import Match
 
 type Chunks = bytes | Iterable[bytes]
 type Tee = Callable[[bytes], Chunks]
@@ -29,6 +30,18 @@ class Kept:
     def content(self) -> bytes | None:
         """Return the body, None where it was too long to keep."""
         return b"".join(self.chunks) if self.size <= self.limit else None
+
+
+class Watched:
+    """What the addon knows of a flow that is metered, from `requestheaders` to its end."""
+
+    def __init__(self, match: Match | None, zero: float) -> None:
+        self.match = match
+        self.zero = zero
+        self.accepted: tuple[bytes, ...] | None = None
+        self.upload: Kept | None = None
+        self.live: Live | None = None
+        self.kept: Kept | None = None
 
 
 def tee(live: Live, kept: Kept, before: Tee | None) -> Tee:
