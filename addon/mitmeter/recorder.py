@@ -43,6 +43,7 @@ from mitmeter.wire.codings import Codings
 UNKNOWN = Match("", Dialect(api="", operation="", paths=()))
 ERROR_BODY = 1 << 20
 MOMENTS = 20_000
+FIRST = 2048
 MEDIA = ("audio/", "image/", "video/", "application/octet-stream")
 
 
@@ -147,10 +148,15 @@ class Recorder:
         self._trailers = trailers
 
     def _take_body(self, decoded: bytes) -> None:
+        """Read decoded bytes. The first few come alone, to show what a stream's messages have in common."""
         assert self._messages is not None
         self._body.feed(decoded)
-        if self._legible and (messages := self._messages.feed(decoded)):
-            self._take(messages)
+        if self._legible:
+            unknown = self._reading is None or self._reading.mould is None
+            head = FIRST if unknown and len(decoded) > 2 * FIRST else 0
+            for part in (decoded[:head], decoded[head:]) if head else (decoded,):
+                if messages := self._messages.feed(part):
+                    self._take(messages)
         if len(self._ends) > MOMENTS:
             del self._ends[: MOMENTS // 2], self._times[: MOMENTS // 2]
 
