@@ -78,10 +78,10 @@ class Worker:
             self._queue.put(live)
 
     def flush(self, seconds: float) -> bool:
-        """Wait until what was handed over is on disk; False when it took longer."""
+        """Wait until what was handed over is on disk; False when it took longer, or the disk does not take it."""
         done = threading.Event()
         self._queue.put(done)
-        return done.wait(seconds)
+        return done.wait(seconds) and not self._ended
 
     def stop(self, seconds: float) -> bool:
         """Write what is there and end the thread; False when it took longer."""
