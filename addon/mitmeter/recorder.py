@@ -168,7 +168,7 @@ class Recorder:
         known = reading.mould
         reading.feed(messages)
         if reading.mould is not known and reading.mould is not None:
-            self._messages.hush(reading.mould.event, reading.mould.pattern)
+            self._messages.hush(reading.mould)
         if self._first_at is None:
             self._first_at = self._at(reading.first_end)
 

@@ -117,12 +117,15 @@ class Clock(Struct, frozen=True, kw_only=True, eq=False):
     draft_tokens: str | None = None
     draft_accepted_tokens: str | None = None
 
-    @cache
     def places(self) -> tuple[str, ...]:
         """Return every place that is looked at."""
-        return tuple(
-            value for name in self.__struct_fields__ if name != "at" and isinstance(value := getattr(self, name), str)
-        )
+        return _places(self)
+
+
+@cache
+def _places(clock: Clock) -> tuple[str, ...]:
+    values = {name: getattr(clock, name) for name in clock.__struct_fields__ if name != "at"}
+    return tuple(value for value in values.values() if isinstance(value, str))
 
 
 class Part(Struct, frozen=True, eq=False):

@@ -13,11 +13,11 @@ from functools import lru_cache
 from typing import Any
 
 from mitmeter.exchange import Message, Source, Usage
+from mitmeter.mould import Fits, Mould, cast, never
 from mitmeter.usage.counts import Pace, Tally, usage_of
 from mitmeter.usage.dialect import Clock, Dialect, Snapshot, highest, overlay
 from mitmeter.usage.documents import NotADocument, at_root, opener, response_decoder
 from mitmeter.usage.errors import read_error
-from mitmeter.usage.mould import Fits, Mould, cast, never
 from mitmeter.usage.paths import Path, dig, only, path, walk
 from mitmeter.usage.pieces import generated
 
@@ -140,13 +140,13 @@ class Reading:
     def _recast(self, message: Message, told: bool) -> Fits:
         """Look for a mould in two neighbours that fit none, as long as looking pays."""
         before, self._before = self._before, message
-        idle = told and self.mould is not None
+        idle = (told and self.mould is not None) or message.data in NOT_JSON
         if before is None or idle or self._tries > TRIES or self.dialect.fold is highest:
             return self._fits
         self._tries += 1
         mould = cast(before, message, self._pinned)
         if mould is not None and self._find(message.data) is not None and self._find(before.data) is not None:
-            self.mould, self._fits = mould, mould.fits
+            self.mould, self._fits = mould, mould.fits()
         return self._fits
 
     def _pass_over(self, message: Message) -> None:

@@ -18,6 +18,7 @@ from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
 from mitmeter.exchange import Message
+from mitmeter.mould import Mould
 from mitmeter.wire.array import ArrayDecoder
 from mitmeter.wire.document import DocumentDecoder
 from mitmeter.wire.eventstream import EventStreamDecoder
@@ -119,10 +120,10 @@ class MessageDecoder:
     def anomalies(self) -> list[str]:
         return self._inner.anomalies
 
-    def hush(self, event: bytes, pattern: bytes) -> None:
-        """Says that of a run of messages of this name that match in whole only the last is needed; it may tell more."""
+    def hush(self, mould: Mould) -> None:
+        """Says that of a run of messages that fit a mould only the last is needed; all may be told all the same."""
         if isinstance(self._inner, SSEDecoder):
-            self._inner.hush(event, pattern)
+            self._inner.hush(mould)
 
     def feed(self, data: bytes) -> list[Message]:
         """Takes bytes of the decoded body, returns the messages that they complete."""

@@ -21,10 +21,10 @@ line ends in a row were taken for the end of the event before.
 """
 
 import re
-from functools import lru_cache
 from typing import ClassVar, NamedTuple
 
 from mitmeter.exchange import Message
+from mitmeter.mould import Mould, Run
 
 _BOM = b"\xef\xbb\xbf"
 # Possessive: CR LF is one line end, never a CR and then a LF.
@@ -52,13 +52,6 @@ def _plain(line_end: bytes, space: bytes) -> _Plain:
     return _Plain(pattern, len(b"data:" + space + line_end * 2), len(b"event:" + space + line_end))
 
 
-@lru_cache(maxsize=64)
-def _run(event: bytes, pattern: bytes, line_end: bytes, space: bytes) -> re.Pattern[bytes]:
-    """One or more events of this name and value, in one style."""
-    name = b"event:" + space + re.escape(event) + line_end if event else b""
-    return re.compile(b"(?:" + name + b"data:" + space + b"(?:" + pattern + b")" + line_end * 2 + b")++", re.DOTALL)
-
-
 _PLAIN = {(line_end, space): _plain(line_end, space) for line_end in (b"\n", b"\r\n") for space in (b" ", b"")}
 
 
@@ -74,11 +67,13 @@ class SSEDecoder:
         self._tail = bytearray()  # the unfinished event, or the last bytes of the one being skipped
         self._offset = 0  # of the tail in the body
         self._skipping = False
-        self._hushed: tuple[bytes, bytes] | None = None
+        self._mould: Mould | None = None
+        self._runs: dict[tuple[bytes, bytes], Run] = {}
 
-    def hush(self, event: bytes, pattern: bytes) -> None:
-        """From now on, of a run of events of this name whose values match in whole, only the last needs to be told."""
-        self._hushed = (event, pattern)
+    def hush(self, mould: Mould) -> None:
+        """From now on, of a run of events that fit this mould only the last needs to be told."""
+        self._mould = mould
+        self._runs.clear()
 
     def feed(self, data: bytes) -> list[Message]:
         """Takes bytes, returns the events that they complete; `end` is the offset just past an event's blank line."""
@@ -122,8 +117,8 @@ class SSEDecoder:
         value_at = block.find(b"data:") + 5
         space = b" " if block.startswith(b" ", value_at) else b""
         plain = _PLAIN[line_end, space]
-        if self._hushed is not None:
-            return self._read_runs(block, cut, plain, _run(*self._hushed, line_end, space), line_end)
+        if self._mould is not None:
+            return self._read_runs(block, cut, plain, self._run(self._mould, line_end, space), line_end)
         end = self._offset
         messages: list[Message] = []
         add = messages.append
@@ -134,16 +129,22 @@ class SSEDecoder:
             add(Message(value, name, end))
         return messages if end == self._offset + cut else []
 
-    def _read_runs(
-        self, block: bytes, cut: int, plain: _Plain, run: re.Pattern[bytes], line_end: bytes
-    ) -> list[Message]:
+    def _run(self, mould: Mould, line_end: bytes, space: bytes) -> Run:
+        run = self._runs.get((line_end, space))
+        if run is None:
+            name = b"event:" + space + mould.event + line_end if mould.event else b""
+            run = self._runs[line_end, space] = mould.run(name + b"data:" + space, line_end * 2)
+        return run
+
+    def _read_runs(self, block: bytes, cut: int, plain: _Plain, run: Run, line_end: bytes) -> list[Message]:
         """The same, but of a run of hushed events only the last; none where an event is not plain."""
         messages: list[Message] = []
-        at = 0
+        ends, at = line_end * 2, 0
         while at < cut:
-            if hushed := run.match(block, at, cut):
-                last = block.rfind(line_end * 2, at, hushed.end() - 2 * len(line_end))
-                at = at if last < 0 else last + 2 * len(line_end)
+            hushed = run(block, at, cut)
+            if hushed > 0:
+                last = block.rfind(ends, at, hushed - len(ends))
+                at = at if last < 0 else last + len(ends)
             found = plain.pattern.match(block, at, cut)
             if found is None:
                 return []
