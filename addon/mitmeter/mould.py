@@ -15,6 +15,7 @@ is a snapshot, and what does not change was read before.
 import re
 from collections.abc import Callable
 from functools import lru_cache
+from itertools import pairwise
 
 from msgspec import Struct
 
@@ -106,7 +107,7 @@ def cast(one: Message, other: Message, pinned: frozenset[bytes]) -> Mould | None
     if not holes or len(kinds) != len(differing):
         return None
     ends = [-1, *differing, len(first)]
-    segments = (b"".join(first[start + 1 : end]) for start, end in zip(ends, ends[1:], strict=False))
+    segments = (b"".join(first[start + 1 : end]) for start, end in pairwise(ends))
     return Mould(one.event, tuple(segments), kinds)
 
 

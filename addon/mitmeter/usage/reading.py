@@ -68,7 +68,10 @@ def tells(payload: bytes, needles: tuple[bytes, ...]) -> bool:
 def first_text(document: Any, paths: tuple[str, ...]) -> str | None:
     """Return the first non-empty text at one of the paths."""
     for text in paths:
-        for _, value in walk(document, path(text)):
+        steps = path(text)
+        if steps[0] not in document:
+            continue
+        for _, value in walk(document, steps):
             if isinstance(value, str) and value:
                 return value
             if isinstance(value, int) and not isinstance(value, bool):
@@ -112,6 +115,7 @@ class Reading:
         self._before: Message | None = None
         self._tries = 0
         self._usage_paths: tuple[Path, ...] = tuple(path(text) for text in dialect.usage)
+        self._error_paths: tuple[Path, ...] = tuple(path(text) for text in dialect.errors)
         self._clocks = clocks_by_place(dialect)
         self._root_counts = dialect.counts.places()
 
@@ -185,6 +189,8 @@ class Reading:
     def _take(self, document: dict[str, Any], end: int) -> None:
         dialect = self.dialect
         for steps in self._usage_paths:
+            if steps and steps[0] not in document:
+                continue
             for _, usage in walk(document, steps):
                 if not steps:
                     usage = only(document, self._root_counts)
@@ -219,10 +225,7 @@ class Reading:
                 read_error(document) if any(isinstance(one, dict) and one.get("error") for one in document) else None
             )
         else:
-            told = any(
-                isinstance(dig(document, path(at)), dict | str) and dig(document, path(at))
-                for at in self.dialect.errors
-            )
+            told = any(isinstance(error := dig(document, at), dict | str) and error for at in self._error_paths)
             told = told or document.get("type") == "error" or document.get("object") == "error"
             found = self._error_of(document) if told else None
         if found is not None:
