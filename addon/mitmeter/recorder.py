@@ -241,8 +241,9 @@ class Recorder:
             headers_ms=self._ms(self._answered_at),
             first_byte_ms=self._ms(self._first_byte_at),
         )
-        if reading is None or self._answer is None:
+        if self._answer is None:
             return Usage(), timing
+        reading = reading or Reading(self._dialect, streaming=False)
         headers = {name.lower(): value for name, value in self._answer.headers}
         usage, prompt, output = reading.usage(headers)
         self._flag(*(anomaly for anomaly in reading.anomalies if anomaly != "not_json"))
