@@ -13,7 +13,7 @@ from msgspec import to_builtins
 
 from mitmeter.exchange import Answer, Client, Exchange, Headers, Opening, Outcome
 from mitmeter.live import Live, LiveSocket
-from mitmeter.recorder import Limits, Recorder
+from mitmeter.recorder import UNKNOWN, Limits, Recorder
 from mitmeter.redact import Redacted
 from mitmeter.tee import Kept
 from mitmeter.usage.registry import Match, find
@@ -54,7 +54,8 @@ def match(flow: http.HTTPFlow) -> Match | None:
     """Return who reads this flow, None where no dialect recognises it. A HEAD asks for a POST's headers."""
     request = flow.request
     path = request.path.partition("?")[0]
-    return find("POST" if request.method == "HEAD" else request.method, request.pretty_host, path)
+    method = "POST" if request.method == "HEAD" else request.method
+    return find(method, request.pretty_host, path, upgrades(request))
 
 
 def signs_accept_encoding(request: http.Request) -> bool:
@@ -154,8 +155,8 @@ def upgrades(request: http.Request) -> bool:
 
 def connected(live: Live) -> LiveSocket:
     """Return the connection that an upgrade's exchange has become."""
-    assert live.match is not None and live.answer is not None
-    return LiveSocket(live.opening, live.match, live.answer, live.tag)
+    assert live.answer is not None
+    return LiveSocket(live.opening, live.match or UNKNOWN, live.answer, live.tag)
 
 
 def closed_by(flow: http.HTTPFlow) -> tuple[Outcome, str | None]:

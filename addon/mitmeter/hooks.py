@@ -122,8 +122,6 @@ class Meter:
         match = flows.match(flow)
         if not (match if self._filter is None else self._filter(flow)):
             return
-        if match is not None and match.dialect.socket is not None and not flows.upgrades(flow.request):
-            return
         since = max(0.0, time.time() - flow.request.timestamp_start)
         watched = Watched(match, time.perf_counter() - since)
         if not flows.signs_accept_encoding(flow.request):

@@ -90,7 +90,9 @@ def _row(flow: http.HTTPFlow, reader: Match, body: bytes) -> dict[str, Any]:
 
 
 def _blocks(reader: Match, response: http.Response, body: bytes) -> list[Block]:
-    messages = MessageDecoder(response.headers.get("content-type", ""), limit=Limits().body)
+    messages = MessageDecoder(
+        response.headers.get("content-type", ""), limit=Limits().body, stream=reader.dialect.streams
+    )
     found = messages.feed(body) + messages.close()
     reply = Reply(reader.dialect, streaming=messages.streaming, limit=SHOWN)
     reply.feed(found)

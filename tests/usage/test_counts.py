@@ -14,7 +14,7 @@ from mitmeter.usage.counts import Pace, Tally, number, plus, usage_of, whole
 from mitmeter.usage.dialect import Clock, Counts
 from mitmeter.usage.providers.llamacpp import TIMINGS
 
-BY_TOTAL = Counts(input_tokens=("in",), output_tokens=("out",), total_tokens=("total",), output_by_total=True)
+WITHOUT = Counts(input_tokens=("in",), output_tokens=("out",), total_tokens=("total",), total_without=("thoughts",))
 BESIDE = Counts(input_tokens=("in",), output_tokens=("out",), beside_input=("tools",), beside_output=("thoughts",))
 GAPS = Clock(at="metrics", unit=0.001, prompt_time="ttft", token_gap_time="gap", output_time="all")
 
@@ -135,10 +135,10 @@ def inside(total: int) -> dict[str, Any]:
             (10, 5, ["cache_exceeds_input"]),
             id="more cached than input is flagged",
         ),
-        pytest.param(BY_TOTAL, {"in": 35, "out": 12, "total": 109}, (35, 74, []), id="output by total"),
-        pytest.param(BY_TOTAL, {"in": 35, "out": 12, "total": 47}, (35, 12, []), id="output by total: adds up"),
+        pytest.param(WITHOUT, {"in": 3, "out": 5, "thoughts": 2, "total": 6}, (3, 5, []), id="total without a part"),
+        pytest.param(WITHOUT, {"in": 3, "out": 5, "total": 8}, (3, 5, []), id="total, the part absent"),
         pytest.param(
-            BY_TOTAL, {"in": 35, "out": 12, "total": 40}, (35, 12, ["total_mismatch"]), id="output by total: too small"
+            WITHOUT, {"in": 3, "out": 5, "thoughts": 2, "total": 7}, (3, 5, ["total_mismatch"]), id="total of neither"
         ),
         pytest.param(BESIDE, {"in": 1, "tools": 2, "out": 10, "thoughts": 20}, (3, 30, []), id="beside both"),
         pytest.param(BESIDE, {"thoughts": 20}, (None, 20, []), id="beside alone"),

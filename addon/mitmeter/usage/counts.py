@@ -112,9 +112,7 @@ class Tally:
             return
         if counts.reasoning_by_total and self.reasoning and total == given + output + self.reasoning:
             self.output = output + self.reasoning
-        elif counts.output_by_total and total > given + output:
-            self.output = total - given
-        else:
+        elif total + (plus(*(self._first((place,)) for place in counts.total_without)) or 0) != given + output:
             self._flag("total_mismatch")
 
 

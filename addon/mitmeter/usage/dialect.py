@@ -58,7 +58,8 @@ def union(first: tuple[str, ...], more: tuple[str, ...]) -> tuple[str, ...]:
 class Counts(Struct, frozen=True, kw_only=True):
     """Where each count stands inside a usage object; alternatives in the order in which they are tried.
 
-    `beside_output` are counts that come on top of the output; `billed_apart` names a list of extra model calls inside
+    `beside_output` are counts that come on top of the output, `total_without` those that the total leaves out;
+    `billed_apart` names a list of extra model calls inside
     one exchange, and the `type`s of those whose tokens the top-level counts leave out. A place with `[]` counts what
     stands there together. `otherwise` are other vocabularies, where an API hands through the bodies of several: the
     input side, and the output side, is that of the first vocabulary that has it.
@@ -72,9 +73,9 @@ class Counts(Struct, frozen=True, kw_only=True):
     total_tokens: tuple[str, ...] = ()
     cache_beside_input: bool = False
     reasoning_by_total: bool = False
-    output_by_total: bool = False
     beside_input: tuple[str, ...] = ()
     beside_output: tuple[str, ...] = ()
+    total_without: tuple[str, ...] = ()
     billed_apart: str | None = None
     billed_apart_types: tuple[str, ...] = ()
     otherwise: tuple["Counts", ...] = ()
@@ -156,20 +157,36 @@ class Keep(Struct, frozen=True):
 class Socket(Struct, frozen=True, kw_only=True):
     """How responses follow each other on one WebSocket connection.
 
-    A client message of a type in `asks` (any, where there is none) asks for a response, a server message of a type in
-    `begins` (any, where there is none) begins it, and one of the dialect's `ends`, or with something true at a path in
-    `ends` here, ends it; `usage_trails` says that its usage may come in a message of its own after that, `errors_end`
-    that an error event ends it too (else it is about something else). `model` is where messages outside of responses
-    name the model, `query_model` the query parameter that does.
+    A client message of a type in `asks` (any, where there is none) asks for a response. A server message of a type in
+    `begins` (any, where there is none) may begin it, and with `cuts` ends one that is still open; one of the dialect's
+    `ends`, or with something true at a path in `ends` here, ends it. `by_member` says that messages are told apart by
+    the names of their members instead of a `type`. `usage_trails` says that the usage may come in a message of its own
+    after the end, `errors_end` that an error event ends a response too (else it is about something else). `thread` is
+    where messages name the response that they belong to, if several may be under way.
+
+    `model` is where messages outside of responses name the model, `query_model` the query parameters that do,
+    `model_within` what stands before its name. `aside` reads the messages (its `ends`) that are each another model's
+    whole response, whose name stands at `aside_model`.
     """
 
     asks: tuple[str, ...] = ()
     begins: tuple[str, ...] = ()
     ends: tuple[str, ...] = ()
+    cuts: bool = True
+    by_member: bool = False
     usage_trails: bool = False
     errors_end: bool = True
+    thread: tuple[str, ...] = ()
     model: tuple[str, ...] = ()
-    query_model: str = "model"
+    query_model: tuple[str, ...] = ("model",)
+    model_within: str = ""
+    aside: "Dialect | None" = None
+    aside_model: tuple[str, ...] = ()
+
+    def places(self) -> tuple[str, ...]:
+        """Return every place that is looked at."""
+        named = (*self.asks, *self.begins) if self.by_member else ()
+        return (*named, *self.ends, *self.thread, *self.model, *self.aside_model)
 
 
 class Dialect(Struct, frozen=True, kw_only=True, eq=False):

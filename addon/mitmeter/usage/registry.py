@@ -62,7 +62,9 @@ def widened(dialect: Dialect, known: tuple[Provider, ...]) -> Dialect:
     return replace(dialect, usage=usage, counts=counts, clocks=tuple(clocks))
 
 
-def _claims(dialect: Dialect, method: str, path: str) -> bool:
+def _claims(dialect: Dialect, method: str, path: str, upgrades: bool) -> bool:
+    if (dialect.socket is not None) != upgrades:
+        return False
     return method in dialect.methods and any(re.search(f"(?:{pattern})/?$", path) for pattern in dialect.paths)
 
 
@@ -90,13 +92,13 @@ def _at(provider: Provider) -> tuple[Match, ...]:
 
 
 @lru_cache(maxsize=4096)
-def find(method: str, host: str, path: str) -> Match | None:
+def find(method: str, host: str, path: str, upgrades: bool = False) -> Match | None:
     """Return who reads a request, None where nobody does.
 
-    `path` has no query. The first dialect whose path fits wins, so a provider lists the longer path first where one
+    `path` has no query, `upgrades` says that the request opens a WebSocket. The first dialect whose path fits wins, so a provider lists the longer path first where one
     ends like another.
     """
     for provider in discover():
         if any(re.fullmatch(pattern, host, re.IGNORECASE) for pattern in provider.hosts):
-            return next((match for match in _at(provider) if _claims(match.dialect, method, path)), None)
-    return next((match for match in _anywhere() if _claims(match.dialect, method, path)), None)
+            return next((match for match in _at(provider) if _claims(match.dialect, method, path, upgrades)), None)
+    return next((match for match in _anywhere() if _claims(match.dialect, method, path, upgrades)), None)

@@ -1,7 +1,12 @@
 """The Realtime API: many responses on one WebSocket, each with the usage of the whole conversation so far.
 
+Responses may be under way at once. What the client said is written down by another model, whose usage is its own bill:
+`TRANSCRIBED`, a row of its own. An error event is about a client's message, a response says itself that it failed.
+
 https://platform.openai.com/docs/api-reference/realtime-server-events/response/done
+https://platform.openai.com/docs/api-reference/realtime-server-events/conversation/item/input_audio_transcription
 https://platform.openai.com/docs/guides/realtime-websocket
+https://github.com/openai/codex/tree/main/codex-rs (the Responses API over a WebSocket)
 """
 
 from mitmeter.usage.apis.chat import COUNTS
@@ -9,6 +14,19 @@ from mitmeter.usage.apis.responses import RESPONSES
 from mitmeter.usage.dialect import Dialect, Part, Socket
 
 _BLOCK = ("output_index",)
+_HEARD = "conversation.item.input_audio_transcription"
+
+TRANSCRIBED = Dialect(
+    api="realtime.transcription",
+    operation="transcription",
+    paths=(),
+    usage=("usage",),
+    counts=COUNTS,
+    model=(),
+    response_id=("item_id",),
+    parts=(Part("text", "transcript"),),
+    ends=(f"{_HEARD}.completed", f"{_HEARD}.failed"),
+)
 
 REALTIME = Dialect(
     api="realtime",
@@ -32,10 +50,19 @@ REALTIME = Dialect(
         Part("arguments", "delta", ("response.function_call_arguments.delta",), _BLOCK),
     ),
     ends=("response.done",),
-    socket=Socket(asks=("response.create",), begins=("response.created",), errors_end=False, model=("session.model",)),
+    socket=Socket(
+        asks=("response.create",),
+        begins=("response.created",),
+        errors_end=False,
+        thread=("response_id", "response.id"),
+        model=("session.model",),
+        query_model=("model", "deployment"),
+        aside=TRANSCRIBED,
+        aside_model=("session.audio.input.transcription.model", "session.input_audio_transcription.model"),
+    ),
 )
 
 RESPONSES_SOCKET = RESPONSES.but(
     methods=("GET",),
-    socket=Socket(asks=("response.create",), begins=("response.created",), model=("model", "response.model")),
+    socket=Socket(asks=("response.create",), begins=("response.created",), model=("model",)),
 )

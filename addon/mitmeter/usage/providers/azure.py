@@ -8,6 +8,7 @@ from mitmeter.usage.apis.chat import CHAT
 from mitmeter.usage.apis.completions import COMPLETIONS
 from mitmeter.usage.apis.embeddings import EMBEDDINGS
 from mitmeter.usage.apis.media import IMAGE_EDITS, IMAGES, SPEECH, TRANSCRIPTIONS, TRANSLATIONS
+from mitmeter.usage.apis.realtime import REALTIME, RESPONSES_SOCKET
 from mitmeter.usage.apis.responses import COMPACT, RESPONSES
 from mitmeter.usage.apis.runs import RUN, RUNS
 from mitmeter.usage.apis.stored import RESPONSE
@@ -27,6 +28,8 @@ APIS = (
     TRANSLATIONS,
     IMAGES,
     IMAGE_EDITS,
+    REALTIME,
+    RESPONSES_SOCKET,
     RUNS,
     RUN,
 )

@@ -3,6 +3,7 @@
 https://github.com/openai/codex/tree/main/codex-rs
 """
 
+from mitmeter.usage.apis.realtime import RESPONSES_SOCKET
 from mitmeter.usage.apis.responses import COMPACT, RESPONSES
 from mitmeter.usage.dialect import Provider
 
@@ -11,6 +12,7 @@ PROVIDER = Provider(
     hosts=(r"chatgpt\.com",),
     dialects=(
         RESPONSES.but(paths=(r"^/backend-api/codex/responses",)),
+        RESPONSES_SOCKET.but(paths=(r"^/backend-api/codex/responses",)),
         COMPACT.but(paths=(r"^/backend-api/codex/responses/compact",)),
     ),
 )

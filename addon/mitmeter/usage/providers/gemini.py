@@ -3,12 +3,13 @@
 https://ai.google.dev/api/generate-content
 https://ai.google.dev/api/embeddings
 https://ai.google.dev/api/interactions-api
-https://ai.google.dev/gemini-api/docs/openai (thoughts are only in the total)
+https://ai.google.dev/gemini-api/docs/openai (thoughts are only in the total, which is flagged)
 https://github.com/google-gemini/gemini-cli/blob/main/packages/core/src/code_assist/converter.ts
 """
 
 from mitmeter.usage.apis.chat import CHAT
 from mitmeter.usage.apis.generate_content import COUNT, EMBED, GENERATE, STREAM, dialect
+from mitmeter.usage.apis.live import LIVE
 from mitmeter.usage.apis.predict import PREDICT
 from mitmeter.usage.dialect import Counts, Dialect, Part, Provider, replaces
 
@@ -69,6 +70,7 @@ PROVIDER = Provider(
         ASSIST,
         ASSIST.but(api="stream_generate_content", paths=(r"/v\d+internal:streamGenerateContent",), streams=True),
         COUNT.but(paths=(r"/v\d+internal:countTokens",), anywhere=True),
-        CHAT.but(counts=CHAT.counts.but(output_by_total=True)),
+        LIVE.but(anywhere=True),
+        CHAT,
     ),
 )

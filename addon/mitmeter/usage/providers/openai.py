@@ -8,6 +8,7 @@ from mitmeter.usage.apis.chat import CHAT
 from mitmeter.usage.apis.completions import COMPLETIONS
 from mitmeter.usage.apis.embeddings import EMBEDDINGS, MODERATIONS, RERANK
 from mitmeter.usage.apis.media import IMAGE_EDITS, IMAGES, SPEECH, TRANSCRIPTIONS, TRANSLATIONS, VOICES
+from mitmeter.usage.apis.realtime import REALTIME, RESPONSES_SOCKET
 from mitmeter.usage.apis.responses import COMPACT, COUNT, RESPONSES
 from mitmeter.usage.apis.runs import RUN, RUNS
 from mitmeter.usage.apis.stored import RESPONSE
@@ -28,6 +29,8 @@ SPOKEN_ELSEWHERE = (
     TRANSLATIONS,
     IMAGES,
     IMAGE_EDITS,
+    REALTIME,
+    RESPONSES_SOCKET,
 )
 
 PROVIDER = Provider(

@@ -8,6 +8,7 @@ https://firebase.google.com/docs/ai-logic
 
 from mitmeter.usage.apis.chat import CHAT
 from mitmeter.usage.apis.generate_content import COUNT, EMBED, GENERATE, MODEL, STREAM, paths
+from mitmeter.usage.apis.live import LIVE
 from mitmeter.usage.apis.messages import COUNT_TOKENS, MESSAGES
 from mitmeter.usage.apis.predict import PREDICT
 from mitmeter.usage.dialect import Provider
@@ -40,6 +41,7 @@ PROVIDER = Provider(
         COUNT_RAW,
         RAW.but(anywhere=True),
         RAW.but(api="stream_raw_predict", paths=paths("streamRawPredict"), anywhere=True),
-        CHAT.but(counts=CHAT.counts.but(output_by_total=True)),
+        LIVE,
+        CHAT,
     ),
 )

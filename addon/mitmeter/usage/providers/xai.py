@@ -1,7 +1,9 @@
 """xAI: in chat, reasoning stands beside the completion and the total tells; in responses it is inside the output.
+Over a socket the usage stands at the top of `response.done`.
 
 A deferred completion is handed out once, so reading it is the consumption; a stored response can be read again.
 https://docs.x.ai/docs/api-reference
+https://docs.x.ai/docs/guides/voice/agent
 https://docs.x.ai/docs/guides/deferred-chat-completions
 """
 
@@ -10,6 +12,7 @@ from mitmeter.usage.apis.completions import COMPLETIONS
 from mitmeter.usage.apis.embeddings import EMBEDDINGS
 from mitmeter.usage.apis.media import IMAGE_EDITS, IMAGES
 from mitmeter.usage.apis.messages import MESSAGES
+from mitmeter.usage.apis.realtime import REALTIME
 from mitmeter.usage.apis.responses import RESPONSES
 from mitmeter.usage.apis.stored import RESPONSE
 from mitmeter.usage.dialect import Provider
@@ -27,5 +30,6 @@ PROVIDER = Provider(
         EMBEDDINGS,
         IMAGES,
         IMAGE_EDITS,
+        REALTIME,
     ),
 )
