@@ -144,11 +144,12 @@ class Capture(Struct, frozen=True, kw_only=True):
 
 
 class Place(Struct, frozen=True):
-    """Where a capture lies: the segment's file name, and offset and size in its decompressed stream."""
+    """Where a capture lies: the segment's file name, offset and size in its decompressed stream, and its CRC-32."""
 
     segment: str
     offset: int
     size: int
+    checksum: int | None = None
 
 
 class Opening(Struct, frozen=True, kw_only=True):

@@ -1,5 +1,6 @@
 """The codec of capture records: what is written, byte by byte where that matters, and what is read or refused."""
 
+from binascii import crc32
 from typing import cast
 
 import cbor2
@@ -8,14 +9,24 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from mitmeter.archive.record import VERSION, Record, RecordError, decode, encode, encode_six, item_end
+from mitmeter.archive.record import (
+    VERSION,
+    Record,
+    RecordError,
+    checksum,
+    decode,
+    encode,
+    encode_six,
+    item_end,
+    verify,
+)
 from mitmeter.exchange import Capture, Outcome
 from mitmeter.redact import Redacted
 
 SIX = ["id", "req_path", "req_headers", "req_body", "resp_headers", "resp_body"]
 REST = [
     *("version", "flow_id", "method", "url", "http_version", "status", "reason", "started", "ended", "outcome"),
-    *("req_header_fields", "resp_header_fields", "resp_trailers", "req_cut", "resp_cut", "coding", "row"),
+    *("req_header_fields", "resp_header_fields", "resp_trailers", "req_cut", "resp_cut", "coding", "row", "crc"),
 ]
 
 CAPTURE = Capture(
@@ -91,7 +102,21 @@ def test_the_rest_is_what_that_format_lacks() -> None:
         "resp_cut": 7,
         "coding": None,
         "row": {"model": "m", "usage": {"input_tokens": None}},
+        "crc": crc32(encode(1, cast(Redacted, CAPTURE), {"model": "m", "usage": {"input_tokens": None}})[:-4]),
     }
+
+
+def test_no_other_byte_is_taken_for_what_was_written() -> None:
+    data = encode(7, cast(Redacted, CAPTURE))
+    carried = checksum(data)
+    for at in range(len(data)):
+        bad = bytearray(data)
+        bad[at] ^= 1 << at % 8
+        with pytest.raises(RecordError):
+            verify(bytes(bad), carried)
+    verify(data, carried)
+    with pytest.raises(RecordError, match="not that of its index entry"):
+        verify(data, (carried or 0) ^ 1)
 
 
 @pytest.mark.parametrize(

@@ -45,10 +45,8 @@ def test_columns_are_those_that_rows_are_made_of() -> None:
     ("query", "index"),
     [
         pytest.param("SELECT id FROM exchanges WHERE started > 1", "exchanges_started", id="by time"),
-        pytest.param(
-            "SELECT id FROM exchanges WHERE model = 'm' AND started > 1", "exchanges_model_started", id="model"
-        ),
-        pytest.param("SELECT id FROM exchanges WHERE flow_id = 'f'", "exchanges_flow_id", id="by flow"),
+        pytest.param("SELECT id FROM exchanges WHERE model = 'm' ORDER BY id DESC", "exchanges_model", id="model"),
+        pytest.param("SELECT id FROM exchanges WHERE flow_id = 'f' AND started = 1", "exchanges_started", id="by flow"),
         pytest.param("SELECT 1 FROM captures WHERE segment = 's'", "captures_segment", id="by segment"),
     ],
 )
@@ -65,7 +63,7 @@ def test_later_steps_are_applied_once() -> None:
         migrate(connected)
         migrate(connected, steps)
         migrate(connected, steps)
-        assert check(connected, steps) == 3
+        assert check(connected, steps) == len(steps)
         assert "later" in tables(connected)
 
 
@@ -101,7 +99,7 @@ def test_what_is_no_database_is_refused_and_left_alone(tmp_path: Path, readonly:
 def test_an_empty_file_is_filled_but_not_read(tmp_path: Path) -> None:
     path = tmp_path / "meter.db"
     path.touch()
-    with pytest.raises(SchemaError, match="older than this mitmeter"):
+    with pytest.raises(FileNotFoundError, match="nothing has been metered there yet"):
         Store(path, readonly=True)
     Store(path).close()
     Store(path, readonly=True).close()

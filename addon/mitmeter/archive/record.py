@@ -2,11 +2,13 @@
 
 The map starts with the six keys of llama-swap's captures (`ReqRespCapture` in github.com/mostlygeek/llama-swap), in
 its order and with its types, so that its decoder, which skips keys it does not know, reads a record. What that
-format lacks follows. `version` is raised when the meaning of a key changes; new keys alone do not raise it.
+format lacks follows, and `crc`, the CRC-32 of all bytes before its own, is last. `version` is raised when the meaning
+of a key changes; new keys alone do not raise it.
 """
 
 import io
 import re
+from binascii import crc32
 from collections.abc import Iterable
 from typing import Any
 
@@ -17,6 +19,11 @@ from mitmeter.exchange import Capture, Headers, Outcome
 from mitmeter.redact import Redacted
 
 VERSION = 1
+
+# The last key and the head of its value, an unsigned integer of four bytes.
+_CRC_KEY = b"\x63crc\x1a"
+_CRC_BYTES = 4
+_NO_CRC = 2**32 - 1
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _LARGEST = 2**63 - 1
@@ -41,7 +48,25 @@ def encode(ident: int, redacted: Redacted, row: dict[str, Any] | None = None) ->
     `ident` is the row's id, `row` the row as a map of plain values, kept so that an archive can be read alone. Text
     that is not valid Unicode (lone surrogates) gets U+FFFD, since CBOR text has to be UTF-8.
     """
-    return _dumps({**_six_keys(ident, redacted), **_other_keys(redacted), "row": row})
+    record = _dumps({**_six_keys(ident, redacted), **_other_keys(redacted), "row": row, "crc": _NO_CRC})
+    kept = memoryview(record)[:-_CRC_BYTES]
+    return b"".join((kept, crc32(kept).to_bytes(_CRC_BYTES)))
+
+
+def checksum(record: bytes) -> int | None:
+    """The checksum that a record carries, None where it carries none."""
+    if record[-_CRC_BYTES - len(_CRC_KEY) : -_CRC_BYTES] != _CRC_KEY:
+        return None
+    return int.from_bytes(record[-_CRC_BYTES:])
+
+
+def verify(record: bytes, expected: int | None = None) -> None:
+    """Raise RecordError where a record is not what was written: by its own checksum, or another than `expected`."""
+    carried = checksum(record)
+    if expected is not None and carried != expected:
+        raise RecordError("the record's checksum is not that of its index entry")
+    if carried is not None and crc32(memoryview(record)[:-_CRC_BYTES]) != carried:
+        raise RecordError("the record's checksum is wrong")
 
 
 def encode_six(record: Record) -> bytes:
@@ -57,8 +82,10 @@ def decode(data: bytes) -> Record:
     keeps the first), a body may be an array of small integers.
     Keys past the six are read where `version` is an integer.
 
-    Raises RecordError for everything else: not CBOR, not a map, a value of another type, bytes after the map.
+    Raises RecordError for everything else: a wrong checksum, not CBOR, not a map, a value of another type, bytes after
+    the map.
     """
+    verify(data)
     stream = io.BytesIO(data)
     found = _load(stream)
     extra = len(data) - stream.tell()
@@ -92,7 +119,7 @@ def item_end(data: bytes, start: int = 0) -> int | None:
 def _load(stream: io.BytesIO) -> Any:
     try:
         return cbor2.load(stream)
-    except cbor2.CBORError as error:
+    except (cbor2.CBORError, RecursionError, OverflowError, MemoryError) as error:
         raise RecordError(f"not CBOR: {error}") from error
 
 

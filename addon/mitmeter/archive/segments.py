@@ -9,14 +9,14 @@ import contextlib
 import fcntl
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from io import BufferedReader
 from pathlib import Path
 
 import zstandard
 
-from mitmeter.archive.record import RecordError, item_end
+from mitmeter.archive.record import RecordError, checksum, item_end, verify
 from mitmeter.exchange import Place
 
 SUFFIX = ".cborseq.zst"
@@ -69,7 +69,7 @@ class SegmentWriter:
             # The record is written; a segment without its end reads as well as one with it.
             with contextlib.suppress(OSError):
                 self.close()
-        return Place(segment.name, offset, len(record))
+        return Place(segment.name, offset, len(record), checksum(record))
 
     def close(self) -> None:
         """Seal the open segment, if any; a later append begins another. Raises OSError where the end is not written."""
@@ -146,14 +146,38 @@ class SegmentReader:
     def read(self, place: Place) -> bytes:
         """The record at a place, from a sealed, open or torn segment; decodes up to its end and no further.
 
-        Raises SegmentError where the file is missing, ends before the record does, or is damaged up to there.
+        Raises SegmentError where the file is missing, ends before the record does, or is damaged up to there, and
+        where what is read is not what was written.
         """
         if place.offset < 0 or place.size < 0:
             raise SegmentError(f"{place.segment}: no record can lie at {place.offset} with {place.size} bytes")
-        with _opened(self._folder / _plain(place.segment)) as file:
+        with open_segment(self._folder / _plain(place.segment)) as file:
             stream = self._decompressor.stream_reader(file, read_size=_CHUNK_BYTES)
-            _skip(stream, place)
+            _skip(stream, place.segment, place.offset)
             return _take(stream, place)
+
+    def passages(self, segment: str, places: Iterable[Place]) -> Iterator[tuple[Place, bytes | SegmentError]]:
+        """Each of the places of one segment with its record or what is wrong with it, by offset, in one decode."""
+        ordered = sorted(places, key=lambda place: place.offset)
+        try:
+            file = open_segment(self._folder / _plain(segment))
+        except SegmentError as error:
+            yield from ((place, error) for place in ordered)
+            return
+        with file:
+            stream, at, lost = self._decompressor.stream_reader(file, read_size=_CHUNK_BYTES), 0, None
+            for place in ordered:
+                try:
+                    if lost is None and at <= place.offset and place.size >= 0:
+                        _skip(stream, segment, place.offset - at)
+                        at = place.offset
+                        record = _take(stream, place, check=False)
+                        at += place.size
+                        yield place, _checked(place, record)
+                        continue
+                except SegmentError as error:
+                    lost = error
+                yield place, lost or SegmentError(f"{segment}: no record can lie at {place.offset}")
 
 
 def read(folder: Path, place: Place) -> bytes:
@@ -166,7 +190,7 @@ def scan(path: Path) -> Iterator[tuple[int, bytes]]:
 
     Raises SegmentError where the file is missing or damaged, after the records that lie 4 KiB or more before that.
     """
-    with _opened(path) as file:
+    with open_segment(path) as file:
         stream = zstandard.ZstdDecompressor().stream_reader(file, read_size=_CHUNK_BYTES)
         pending, offset, damage = b"", 0, None
         while damage is None:
@@ -218,7 +242,7 @@ def _plain(name: str) -> str:
     return name
 
 
-def _opened(path: Path) -> BufferedReader:
+def open_segment(path: Path) -> BufferedReader:
     try:
         fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
     except OSError as error:
@@ -230,20 +254,28 @@ def _opened(path: Path) -> BufferedReader:
         raise SegmentError(error.errno, f"cannot be opened ({error.strerror})", str(path)) from error
 
 
-def _skip(stream: "zstandard.ZstdDecompressionReader", place: Place) -> None:
-    left = place.offset
+def _skip(stream: "zstandard.ZstdDecompressionReader", name: str, left: int) -> None:
+    asked = left
     room = memoryview(bytearray(min(left, _CHUNK_BYTES)))
     while left:
         try:
             count = stream.readinto(room[:left])
         except (zstandard.ZstdError, OSError) as error:
-            raise _damaged(place.segment, error) from error
+            raise _damaged(name, error) from error
         if not count:
-            raise SegmentError(f"{place.segment}: ends {left} bytes before the record at {place.offset} begins")
+            raise SegmentError(f"{name}: ends {left} of {asked} bytes before the record begins")
         left -= count
 
 
-def _take(stream: "zstandard.ZstdDecompressionReader", place: Place) -> bytes:
+def _checked(place: Place, record: bytes) -> bytes | SegmentError:
+    try:
+        verify(record, place.checksum)
+    except RecordError as error:
+        return SegmentError(f"{place.segment}: the record at {place.offset} is damaged ({error})")
+    return record
+
+
+def _take(stream: "zstandard.ZstdDecompressionReader", place: Place, *, check: bool = True) -> bytes:
     parts = []
     missing = place.size
     while missing:
@@ -252,7 +284,11 @@ def _take(stream: "zstandard.ZstdDecompressionReader", place: Place) -> bytes:
             raise SegmentError(f"{place.segment}: ends {missing} bytes before the end of the record")
         parts.append(part)
         missing -= len(part)
-    return b"".join(parts)
+    record = b"".join(parts)
+    told = _checked(place, record) if check else record
+    if isinstance(told, SegmentError):
+        raise told
+    return told
 
 
 def _read_some(stream: "zstandard.ZstdDecompressionReader", name: str, size: int) -> bytes:

@@ -71,7 +71,24 @@ _FIRST = (
     "CREATE TABLE counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID",
 )
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST,)
+# `checksum` is the one that the record carries. `segments` are the files that recovery has looked at, with the bytes
+# that they had then; those `gone` hold nothing that is wanted and are to be deleted. One index a column that rows are
+# looked for by: each ends in the id, which gives the newest rows in order and counts without the table. A flow is found
+# by its time, since an index of random ids makes an insert dearer the more rows there are.
+_ARCHIVE = (
+    "ALTER TABLE captures ADD COLUMN checksum INTEGER",
+    "CREATE TABLE segments (name TEXT PRIMARY KEY, size INTEGER NOT NULL, gone INTEGER NOT NULL) STRICT, WITHOUT ROWID",
+    "CREATE INDEX exchanges_provider ON exchanges (provider)",
+    "CREATE INDEX exchanges_host ON exchanges (host)",
+    "CREATE INDEX exchanges_path ON exchanges (path)",
+    "CREATE INDEX exchanges_status ON exchanges (status)",
+    "CREATE INDEX exchanges_outcome ON exchanges (outcome)",
+    "CREATE INDEX exchanges_model ON exchanges (model)",
+    "DROP INDEX exchanges_model_started",
+    "DROP INDEX exchanges_flow_id",
+)
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _ARCHIVE)
 
 
 class SchemaError(Exception):

@@ -4,21 +4,25 @@ import contextlib
 import os
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
+
+from msgspec.structs import astuple
 
 from mitmeter.exchange import Exchange, Place
+from mitmeter.store.filters import Filter, where
 from mitmeter.store.rows import COLUMNS, Row, Stat, flatten, unflatten, valid_text
 from mitmeter.store.schema import MIGRATIONS, SchemaError, check, migrate
 from mitmeter.store.stats import Group, collect
 
 _BUSY_MS = 5000
+_ALL = Filter()
 
 _INSERT = f"INSERT INTO exchanges ({', '.join(COLUMNS)}) VALUES ({', '.join('?' * len(COLUMNS))})"
 _SELECT = f"SELECT id, EXISTS (SELECT 1 FROM captures WHERE exchange_id = id), {', '.join(COLUMNS)} FROM exchanges "
-_PLACE = "INSERT INTO captures (exchange_id, segment, offset, size) VALUES (?, ?, ?, ?)"
+_PLACE = "INSERT INTO captures (exchange_id, segment, offset, size, checksum) VALUES (?, ?, ?, ?, ?)"
 _COUNT = (
     "INSERT INTO counters (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = value + excluded.value"
 )
@@ -41,11 +45,27 @@ class Batch:
 
     def place(self, ident: int, place: Place) -> None:
         """Say where the capture of a row lies; to be called once it lies there."""
-        self._connection.execute(_PLACE, (ident, place.segment, place.offset, place.size))
+        self._connection.execute(_PLACE, (ident, *astuple(place)))
 
     def forget(self, segment: str) -> None:
         """Forget the captures of a segment, before it is deleted; their rows stay."""
         self._connection.execute("DELETE FROM captures WHERE segment = ?", (segment,))
+
+    def release(self, idents: Iterable[int]) -> None:
+        """Forget the captures of these rows; the rows stay."""
+        self._connection.executemany("DELETE FROM captures WHERE exchange_id = ?", ((ident,) for ident in idents))
+
+    def delete(self, idents: Iterable[int]) -> None:
+        """Delete these rows, and what is known of their captures."""
+        self._connection.executemany("DELETE FROM exchanges WHERE id = ?", ((ident,) for ident in idents))
+
+    def mark(self, segment: str, size: int, *, gone: bool = False) -> None:
+        """Say that a segment of this many bytes on disk is in order, or that it is to be deleted."""
+        self._connection.execute("INSERT OR REPLACE INTO segments VALUES (?, ?, ?)", (segment, size, gone))
+
+    def unmark(self, segment: str) -> None:
+        """Say nothing any more about a segment."""
+        self._connection.execute("DELETE FROM segments WHERE name = ?", (segment,))
 
     def count(self, name: str, n: int) -> None:
         """Add to a counter, which begins at 0."""
@@ -95,33 +115,77 @@ class Store:
             yield Batch(self._connection)
 
     def rows(
-        self, *, limit: int | None = None, after: int | None = None, before: int | None = None, newest: bool = True
+        self,
+        *,
+        limit: int | None = None,
+        after: int | None = None,
+        before: int | None = None,
+        newest: bool = True,
+        wanted: Filter = _ALL,
     ) -> list[Row]:
-        """Rows in ascending order of id: those with `after` < id < `before`, of these at most `limit`.
+        """Rows in ascending order of id: those wanted with `after` < id < `before`, of these at most `limit`.
 
-        With `newest` these are the last ones, else the first ones (to page forward with `after`).
+        With `newest` these are the last ones, else the first ones (to page forward with `after`). Raises
+        sqlite3.DatabaseError where a row is damaged.
         """
-        wanted = "WHERE id > ? AND id < ? " if before is not None else "WHERE id > ? "
-        bounds = [-1 if after is None else after, *([] if before is None else [before])]
+        condition, values = where(wanted)
+        for sign, bound in ((">", after), ("<", before)):
+            if bound is not None:
+                condition += f" AND id {sign} ?"
+                values.append(bound)
         order = "DESC" if newest else "ASC"
-        query = f"{_SELECT}{wanted}ORDER BY id {order} LIMIT ?"
-        found = self._connection.execute(query, (*bounds, -1 if limit is None else max(0, limit)))
-        rows = [Row(ident, unflatten(values), bool(captured)) for ident, captured, *values in found]
+        query = f"{_SELECT}WHERE {condition} ORDER BY id {order} LIMIT ?"
+        found = self._connection.execute(query, (*values, -1 if limit is None else max(0, limit)))
+        rows = [_row(*values) for values in found]
         if newest:
             rows.reverse()
         return rows
 
     def row(self, ident: int) -> Row | None:
         """One row, None where there is none of that id."""
-        for found, captured, *values in self._connection.execute(f"{_SELECT}WHERE id = ?", (ident,)):
-            return Row(found, unflatten(values), bool(captured))
+        for values in self._connection.execute(f"{_SELECT}WHERE id = ?", (ident,)):
+            return _row(*values)
         return None
+
+    def requests(self, wanted: Filter = _ALL) -> int:
+        """How many rows are wanted."""
+        condition, values = where(wanted)
+        found: int = self._connection.execute(f"SELECT count(*) FROM exchanges WHERE {condition}", values).fetchone()[0]
+        return found
+
+    def idents(self, wanted: Filter = _ALL) -> list[int]:
+        """The ids of the rows that are wanted, in ascending order."""
+        condition, values = where(wanted)
+        query = f"SELECT id FROM exchanges WHERE {condition} ORDER BY id"
+        return [ident for (ident,) in self._connection.execute(query, values)]
 
     def place(self, ident: int) -> Place | None:
         """Where the capture of a row lies, None where it has none."""
-        query = "SELECT segment, offset, size FROM captures WHERE exchange_id = ?"
+        query = "SELECT segment, offset, size, checksum FROM captures WHERE exchange_id = ?"
         found = self._connection.execute(query, (ident,)).fetchone()
         return None if found is None else Place(*found)
+
+    def places(self, wanted: Filter = _ALL) -> list[tuple[int, Place]]:
+        """The ids of the rows that are wanted and have captures, and where these lie; by id."""
+        condition, values = where(wanted)
+        query = f"""
+            SELECT exchange_id, segment, offset, size, checksum
+            FROM exchanges JOIN captures ON exchange_id = id WHERE {condition} ORDER BY id
+        """
+        return [(ident, Place(*place)) for ident, *place in self._connection.execute(query, values)]
+
+    def held(self, segment: str) -> list[tuple[int, Place]]:
+        """The ids of the rows whose captures lie in a segment, and where; by offset. A row may be gone."""
+        query = "SELECT exchange_id, segment, offset, size, checksum FROM captures WHERE segment = ? ORDER BY offset"
+        return [(ident, Place(*place)) for ident, *place in self._connection.execute(query, (segment,))]
+
+    def segments(self) -> set[str]:
+        """The segments in which captures lie."""
+        return {name for (name,) in self._connection.execute("SELECT DISTINCT segment FROM captures")}
+
+    def marks(self) -> dict[str, tuple[int, bool]]:
+        """What is said about segments: the bytes each had when it was in order, and whether it is to be deleted."""
+        return {name: (size, bool(gone)) for name, size, gone in self._connection.execute("SELECT * FROM segments")}
 
     def find(self, flow_id: str, started: float) -> int | None:
         """The id of the exchange of that flow and time (epoch seconds), by which an import knows what is here."""
@@ -129,13 +193,29 @@ class Store:
         found = self._connection.execute(query, (flow_id, started)).fetchone()
         return None if found is None else found[0]
 
-    def stats(self, group: Group) -> list[Stat]:
-        """Sums and medians over all exchanges, by group; the group with the most requests first."""
-        return collect(self._connection, group)
+    def stats(self, group: Group, wanted: Filter = _ALL) -> list[Stat]:
+        """Sums and medians over the exchanges that are wanted, by group; the group with the most requests first."""
+        return collect(self._connection, group, wanted)
+
+    def complaints(self) -> list[str]:
+        """What SQLite finds wrong with the file, empty where it is whole; reads all of it."""
+        found = [text for (text,) in self._connection.execute("PRAGMA integrity_check(20)")]
+        return [] if found == ["ok"] else found
+
+    def scrub(self) -> None:
+        """Empty the write-ahead log, in which what has been deleted could still be read; waits for readers."""
+        self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
     def counters(self) -> dict[str, int]:
         """Every counter, by name."""
         return dict(self._connection.execute("SELECT name, value FROM counters ORDER BY name"))
+
+
+def _row(ident: int, captured: int, *values: Any) -> Row:
+    try:
+        return Row(ident, unflatten(values), bool(captured))
+    except (ValueError, TypeError) as error:
+        raise sqlite3.DatabaseError(f"row {ident} is damaged ({error}); `mitmeter verify` says more") from error
 
 
 def _connect(path: Path, readonly: bool) -> sqlite3.Connection:
@@ -147,7 +227,10 @@ def _connect(path: Path, readonly: bool) -> sqlite3.Connection:
 
 def _prepare(connection: sqlite3.Connection, readonly: bool) -> None:
     if readonly:
-        if check(connection) < len(MIGRATIONS):
+        version = check(connection)
+        if version == 0 and not connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
+            raise FileNotFoundError("the database is empty: nothing has been metered there yet")
+        if version < len(MIGRATIONS):
             raise SchemaError("the database is older than this mitmeter: run it once to bring the database up to date")
         return
     check(connection)
@@ -155,6 +238,7 @@ def _prepare(connection: sqlite3.Connection, readonly: bool) -> None:
     # NORMAL may lose the newest commits when the power fails, never consistency, and nothing when the process dies.
     connection.execute("PRAGMA synchronous = NORMAL")
     connection.execute("PRAGMA foreign_keys = ON")
+    connection.execute("PRAGMA secure_delete = ON")
     migrate(connection)
 
 
