@@ -14,7 +14,8 @@ from msgspec import Struct
 
 from mitmeter.archive.content import content, is_sealed, records
 from mitmeter.archive.record import Record, RecordError, checksum, decode, verify
-from mitmeter.archive.segments import SUFFIX, SegmentError, is_open
+from mitmeter.archive.rewrite import UNFINISHED
+from mitmeter.archive.segments import SUFFIX, is_open
 from mitmeter.exchange import Exchange, Place
 from mitmeter.store.sqlite import Batch, Store
 
@@ -63,7 +64,7 @@ def verify_all(folder: Path, store: Store, *, change: bool = True, seen: Seen = 
     for name, path in found.items():
         seen(path)
         if name not in gone:
-            _examine(path, store, verdict, change)
+            examine(path, store, verdict, change)
     return verdict
 
 
@@ -86,7 +87,7 @@ def recover(folder: Path, store: Store) -> Verdict:
                 continue
         except OSError:
             continue
-        _examine(path, store, verdict, True)
+        examine(path, store, verdict, True)
     if ended:
         with store.batch() as batch:
             for name, size in ended:
@@ -101,9 +102,8 @@ def _sweep(captures: Path, store: Store, change: bool) -> set[str]:
         return gone
     for name in gone:
         (captures / name).unlink(missing_ok=True)
-    for path in captures.glob(f"*{SUFFIX}.new"):
-        if not is_open(path):
-            path.unlink(missing_ok=True)
+    for path in captures.glob(f"*{SUFFIX}{UNFINISHED}"):
+        path.unlink(missing_ok=True)
     if gone:
         with store.batch() as batch:
             for name in gone:
@@ -111,8 +111,8 @@ def _sweep(captures: Path, store: Store, change: bool) -> set[str]:
     return gone
 
 
-def _examine(path: Path, store: Store, verdict: Verdict, change: bool) -> None:
-    """Compare one segment with its index entries."""
+def examine(path: Path, store: Store, verdict: Verdict, change: bool) -> None:
+    """Compare one segment with its index entries, and with `change` index what is not indexed, into a verdict."""
     verdict.segments += 1
     try:
         size, held_open = path.stat().st_size, is_open(path)
@@ -219,11 +219,3 @@ def exchange_of(record: Record) -> Exchange | None:
         return None
     same = (exchange.flow_id, exchange.started) == (record.capture.flow_id, record.capture.started)
     return exchange if same else None
-
-
-def segment_error(path: Path) -> SegmentError:
-    """What is said of a segment that a living writer holds."""
-    pid = path.name.split("-")[1] if path.name.count("-") > 1 else "?"
-    return SegmentError(
-        f"{path.name} is being written by process {pid}: it is sealed when full, after a day, or when that proxy stops"
-    )

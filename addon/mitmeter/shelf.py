@@ -7,24 +7,26 @@ cannot be written costs the capture, not the row.
 import os
 import secrets
 import stat
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Literal, Self
 
 from msgspec import to_builtins
 
-from mitmeter.archive.record import Record, decode, encode
-from mitmeter.archive.segments import SUFFIX, SegmentWriter, is_open, read
-from mitmeter.exchange import Exchange
+from mitmeter import recovery, retention
+from mitmeter.archive.record import Record, RecordError, decode, encode
+from mitmeter.archive.segments import SegmentError, SegmentReader, SegmentWriter, read
+from mitmeter.exchange import Exchange, Place
+from mitmeter.recovery import Verdict
 from mitmeter.redact import Redacted, without_bodies
+from mitmeter.store.rows import Row
 from mitmeter.store.sqlite import Batch, Store
 
 type Kept = Literal["all", "headers", "none"]
 type Item = tuple[Exchange, Redacted | None]
 
 SECRET_BYTES = 32
-DAY_SECONDS = 86_400
 
 
 def private_folder(folder: Path) -> None:
@@ -103,19 +105,16 @@ class Shelf:
 
         `now` is epoch seconds. Returns the names of what is gone; raises sqlite3.Error and OSError.
         """
-        found = [(path, path.stat()) for path in sorted(self.captures.glob(f"*{SUFFIX}"))]
-        excess = sum(status.st_size for _, status in found) - limit_bytes
-        gone: list[str] = []
-        for path, status in found:
-            aged = days is not None and now - status.st_mtime > days * DAY_SECONDS
-            if (excess <= 0 and not aged) or is_open(path):
-                continue
-            with self.store.batch() as batch:
-                batch.forget(path.name)
-            path.unlink(missing_ok=True)
-            excess -= status.st_size
-            gone.append(path.name)
-        return gone
+        return retention.trim(self.folder, self.store, now, limit_bytes, days)
+
+    def recover(self) -> Verdict:
+        """Index what writers that died have left; raises sqlite3.Error and OSError."""
+        return recovery.recover(self.folder, self.store)
+
+    def seal(self, now: float, age_seconds: float) -> None:
+        """End the segment that is open if it was begun longer ago; raises OSError where its end is not written."""
+        if self._writer.begun is not None and now - self._writer.begun > age_seconds:
+            self._writer.close()
 
     def close(self) -> None:
         """Seal the segment and close the database; raises OSError where the seal cannot be written."""
@@ -127,5 +126,43 @@ class Shelf:
 
 def capture(folder: Path, store: Store, ident: int) -> Record | None:
     """Return the capture of a row, None where it has none; raises SegmentError or RecordError where it is damaged."""
-    place = store.place(ident)
-    return None if place is None else decode(read(folder / "captures", place))
+    place, row = store.place(ident), store.row(ident)
+    if place is None or row is None:
+        return None
+    try:
+        return belonging(row, read(folder / "captures", place))
+    except SegmentError:
+        # The segment may just have been written anew without some other capture.
+        again = store.place(ident)
+        if again is None or again == place:
+            raise
+        return belonging(row, read(folder / "captures", again))
+
+
+def belonging(row: Row, data: bytes) -> Record:
+    """Return the record of a row; raises RecordError where it is damaged, or another exchange's."""
+    record, exchange = decode(data), row.exchange
+    if (record.capture.flow_id, record.capture.started) != (exchange.flow_id, exchange.started):
+        raise RecordError(f"the capture found is not that of exchange {row.id}")
+    return record
+
+
+def captures(folder: Path, store: Store, rows: Iterable[Row]) -> Iterator[tuple[Row, Record | None, str | None]]:
+    """Yield the rows, segment by segment, with their captures, and where one cannot be read, why."""
+    by_segment: dict[str, dict[Place, Row]] = {}
+    for row in rows:
+        place = store.place(row.id) if row.has_capture else None
+        if place is None:
+            yield row, None, None
+        else:
+            by_segment.setdefault(place.segment, {})[place] = row
+    reader = SegmentReader(folder / "captures")
+    for segment, wanted in by_segment.items():
+        for place, data in reader.passages(segment, wanted):
+            row = wanted[place]
+            try:
+                if isinstance(data, SegmentError):
+                    raise data
+                yield row, belonging(row, data), None
+            except (SegmentError, RecordError) as error:
+                yield row, None, str(error)

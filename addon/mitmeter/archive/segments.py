@@ -23,7 +23,7 @@ SUFFIX = ".cborseq.zst"
 SEAL_SIZE = 32 * 2**20
 
 # A window of 32 MiB, since a segment is sealed at that size. Long-distance matching would cost 2.5 x the CPU for 2 %.
-_PARAMETERS = zstandard.ZstdCompressionParameters.from_level(3, window_log=25, write_checksum=True)
+PARAMETERS = zstandard.ZstdCompressionParameters.from_level(3, window_log=25, write_checksum=True)
 _CHUNK_BYTES = 2**18
 _PIECE_BYTES = 2**12
 
@@ -48,7 +48,7 @@ class SegmentWriter:
         """`seal_size` is the bytes of records, before compression, after which a segment is ended."""
         self._folder = folder
         self._seal_size = seal_size
-        self._compressor = zstandard.ZstdCompressor(compression_params=_PARAMETERS)
+        self._compressor = zstandard.ZstdCompressor(compression_params=PARAMETERS)
         self._open: _OpenSegment | None = None
 
     def append(self, record: bytes, now: float) -> Place:
@@ -71,6 +71,11 @@ class SegmentWriter:
                 self.close()
         return Place(segment.name, offset, len(record), checksum(record))
 
+    @property
+    def begun(self) -> float | None:
+        """When the open segment was begun (epoch seconds), None where none is open."""
+        return None if self._open is None else self._open.begun
+
     def close(self) -> None:
         """Seal the open segment, if any; a later append begins another. Raises OSError where the end is not written."""
         segment, self._open = self._open, None
@@ -85,6 +90,7 @@ class _OpenSegment:
         make_private_folder(folder)
         self.path, self._fd = _create(folder, now)
         self.name = self.path.name
+        self.begun = now
         self.size = 0
         self._written = 0
         self._compressor = compressor

@@ -1,10 +1,14 @@
-"""What to look for among the rows, as SQL. Pure."""
+"""What to look for among the rows, as SQL."""
 
+import sqlite3
 from typing import Any
 
 from msgspec import Struct
 
 MATCHED = ("model", "provider", "host", "path", "outcome")
+
+_FEW = 100_000
+_MORE = "SELECT 1 FROM exchanges WHERE started >= ? AND started < ? LIMIT 1 OFFSET ?"
 
 
 class Filter(Struct, frozen=True, kw_only=True):
@@ -26,8 +30,11 @@ class Filter(Struct, frozen=True, kw_only=True):
     captured: bool = False
 
 
-def where(wanted: Filter) -> tuple[str, list[Any]]:
-    """The condition, `1` where there is none, and its parameters."""
+def where(wanted: Filter, connection: sqlite3.Connection) -> tuple[str, list[Any]]:
+    """The condition, `1` where there is none, and its parameters; `connection` tells how best to put it."""
+    timed = wanted.since is not None or wanted.until is not None
+    # SQLite takes an equality for narrower than a time, which a day among months is not: `+` keeps it from that.
+    plus = "+" if timed and _few(wanted, connection) else ""
     conditions: list[str] = []
     values: list[Any] = []
     for at, bound in (("started >= ?", wanted.since), ("started < ?", wanted.until)):
@@ -35,9 +42,9 @@ def where(wanted: Filter) -> tuple[str, list[Any]]:
             conditions.append(at)
             values.append(bound)
     for column in MATCHED:
-        _match(column, getattr(wanted, column), conditions, values)
+        _match(plus + column, getattr(wanted, column), conditions, values)
     if wanted.status:
-        parts = ["status BETWEEN ? AND ?" for _ in wanted.status]
+        parts = [f"{plus}status BETWEEN ? AND ?" for _ in wanted.status]
         conditions.append(f"({' OR '.join(parts)})")
         for code in wanted.status:
             values += (code * 100, code * 100 + 99) if code < 10 else (code, code)
@@ -46,6 +53,12 @@ def where(wanted: Filter) -> tuple[str, list[Any]]:
     if wanted.captured:
         conditions.append("EXISTS (SELECT 1 FROM captures WHERE exchange_id = id)")
     return " AND ".join(conditions) or "1", values
+
+
+def _few(wanted: Filter, connection: sqlite3.Connection) -> bool:
+    since = -1e300 if wanted.since is None else wanted.since
+    until = 1e300 if wanted.until is None else wanted.until
+    return connection.execute(_MORE, (since, until, _FEW)).fetchone() is None
 
 
 def _match(column: str, texts: tuple[str, ...], conditions: list[str], values: list[Any]) -> None:

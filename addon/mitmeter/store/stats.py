@@ -48,7 +48,7 @@ def collect(connection: sqlite3.Connection, group: Group, wanted: Filter = _ALL)
     """
     if group not in _GROUPS:
         raise ValueError(f"exchanges are grouped by one of {', '.join(_GROUPS)}, not by {group!r}")
-    condition, bound = where(wanted)
+    condition, bound = where(wanted, connection)
     parts = {
         "group": _GROUPS[group],
         "where": condition,
