@@ -86,7 +86,11 @@ class Client(Struct, frozen=True, kw_only=True):
 
 
 class Exchange(Struct, frozen=True, kw_only=True):
-    """One request with its response, as a row. `reported` holds the server's usage objects verbatim."""
+    """One request with its response, as a row. `reported` holds the server's usage objects verbatim.
+
+    `cost_usd` is the price that the provider itself names, `server_ms` how long it says that it worked, `retry_after_s`
+    when it asks to be asked again, `limits` its rate-limit headers as sent.
+    """
 
     flow_id: str
     started: float
@@ -114,6 +118,10 @@ class Exchange(Struct, frozen=True, kw_only=True):
     client: Client = Client()
     anomalies: tuple[str, ...] = ()
     reported: dict[str, Any] | None = None
+    cost_usd: float | None = None
+    server_ms: float | None = None
+    retry_after_s: float | None = None
+    limits: dict[str, str] | None = None
 
 
 class Capture(Struct, frozen=True, kw_only=True):

@@ -35,6 +35,7 @@ from mitmeter.usage.asked import read_request
 from mitmeter.usage.dialect import Dialect, Keep
 from mitmeter.usage.documents import NotADocument, tolerant
 from mitmeter.usage.errors import read_error, shorten, status_text
+from mitmeter.usage.heads import limits, retry_after
 from mitmeter.usage.reading import Reading
 from mitmeter.usage.registry import Match
 from mitmeter.wire import MessageDecoder
@@ -74,6 +75,7 @@ class Recorder:
         self._request_body, self._request_coding = self._decoded_request()
         self._answer: Answer | None = None
         self._answered_at: float | None = None
+        self._head: dict[str, str] = {}
         self._codings: Codings | None = None
         self._messages: MessageDecoder | None = None
         self._reading: Reading | None = None
@@ -101,6 +103,7 @@ class Recorder:
     def answer(self, answer: Answer, at: float, content_type: str | None = None) -> None:
         """Take the response's head, which had arrived at `at`; `content_type` overrules how its body is framed."""
         self._answer, self._answered_at = answer, at
+        self._head = {name.lower(): value for name, value in answer.headers}
         self._codings = Codings(
             field_values(answer.headers, "content-encoding"),
             output_limit=self.limits.decoded,
@@ -244,8 +247,7 @@ class Recorder:
         if self._answer is None:
             return Usage(), timing
         reading = reading or Reading(self._dialect, streaming=False)
-        headers = {name.lower(): value for name, value in self._answer.headers}
-        usage, prompt, output = reading.usage(headers)
+        usage, prompt, output = reading.usage(self._head)
         self._flag(*(anomaly for anomaly in reading.anomalies if anomaly != "not_json"))
         first, last = (None, None) if self._buffered else (self._first_at, self._at(reading.last_end))
         source: RateSource | None = "server" if prompt is not None or output is not None else None
@@ -332,6 +334,10 @@ class Recorder:
             client=opening.client,
             anomalies=tuple(self.anomalies),
             reported=reading.reported() if reading else None,
+            cost_usd=reading.cost(self._head) if reading else None,
+            server_ms=reading.took(self._head) if reading else None,
+            retry_after_s=retry_after(answer.headers, opening.started) if answer else None,
+            limits=limits(answer.headers) if answer else None,
         )
 
     def _capture(self, outcome: Outcome, at: float) -> Capture:

@@ -23,7 +23,8 @@ PUBLISHED = """
             "prompt_per_second": null, "tokens_per_second": 26.3, "rate_source": "wire"},
  "sizes": {"request_bytes": 2048, "response_bytes": 5120, "decoded_bytes": 21034},
  "credential": "k_9f2c1a7b", "client": {"address": "127.0.0.1", "agent": "drive/1"}, "anomalies": [],
- "has_capture": true, "error_type": null, "response_id": "msg_1", "reported": {"usage": {"input_tokens": 21}}}
+ "has_capture": true, "error_type": null, "response_id": "msg_1", "reported": {"usage": {"input_tokens": 21}},
+ "cost_usd": null, "server_ms": 1190.0, "retry_after_s": null, "limits": {"x-ratelimit-remaining-requests": "99"}}
 """
 
 EXCHANGE = Exchange(
@@ -57,6 +58,8 @@ EXCHANGE = Exchange(
     credential="k_9f2c1a7b",
     client=Client(address="127.0.0.1", agent="drive/1"),
     reported={"usage": {"input_tokens": 21}},
+    server_ms=1190.0,
+    limits={"x-ratelimit-remaining-requests": "99"},
 )
 BARE = Exchange(flow_id="f", started=0.0, method="GET", host="h", path="/")
 

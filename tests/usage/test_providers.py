@@ -347,7 +347,11 @@ def test_ollama_durations_are_nanoseconds_and_absent_stays_unknown() -> None:
     assert rates(exchange) == (50.0, 58.0)
     assert exchange.reported == {
         "usage": {"prompt_eval_count": 26, "eval_count": 290, "prompt_eval_cached_count": 6},
-        "timings": {"prompt_eval_duration": 400_000_000, "eval_duration": 5_000_000_000},
+        "timings": {
+            "total_duration": 4_883_583_458,
+            "prompt_eval_duration": 400_000_000,
+            "eval_duration": 5_000_000_000,
+        },
     }
     del document["prompt_eval_count"]
     assert counts(read(ANY, "/api/chat", document))[0] is None

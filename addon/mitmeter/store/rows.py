@@ -12,12 +12,13 @@ from mitmeter.exchange import Client, Exchange, Outcome, Sizes, Timing, Usage
 # Larger than any true count, exact in every reader of JSON, and far enough from the 64 bits in which SQLite sums.
 LARGEST_COUNT = 2**53
 
-_NESTED = ("usage", "timing", "sizes", "client", "anomalies", "reported")
+_JSON = ("anomalies", "reported", "limits")
+_NESTED = ("usage", "timing", "sizes", "client", *_JSON)
 _FLAT = tuple(field.name for field in fields(Exchange) if field.name not in _NESTED)
 _USAGE, _TIMING, _SIZES = Usage.__struct_fields__, Timing.__struct_fields__, Sizes.__struct_fields__
 _CLIENT = Client.__struct_fields__
 
-COLUMNS = (*_FLAT, *_USAGE, *_TIMING, *_SIZES, *(f"client_{name}" for name in _CLIENT), "anomalies", "reported")
+COLUMNS = (*_FLAT, *_USAGE, *_TIMING, *_SIZES, *(f"client_{name}" for name in _CLIENT), *_JSON)
 
 _compact = json.JSONEncoder(separators=(",", ":")).encode
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -70,6 +71,7 @@ def flatten(exchange: Exchange) -> list[Any]:
     values += astuple(exchange.client)
     values.append(_compact(anomalies) if anomalies else "[]")
     values.append(None if exchange.reported is None else _compact(exchange.reported))
+    values.append(None if exchange.limits is None else _compact(exchange.limits))
     return values
 
 
@@ -103,4 +105,5 @@ def unflatten(values: tuple[Any, ...]) -> Exchange:
         client=Client(**{name: flat[f"client_{name}"] for name in _CLIENT}),
         anomalies=tuple(json.loads(flat["anomalies"])),
         reported=None if flat["reported"] is None else json.loads(flat["reported"]),
+        limits=None if flat["limits"] is None else json.loads(flat["limits"]),
     )

@@ -88,7 +88,15 @@ _ARCHIVE = (
     "DROP INDEX exchanges_flow_id",
 )
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _ARCHIVE)
+# What the provider itself says of a call's price and time, and of its limits (JSON, headers as sent).
+_TOLD = (
+    "ALTER TABLE exchanges ADD COLUMN cost_usd REAL",
+    "ALTER TABLE exchanges ADD COLUMN server_ms REAL",
+    "ALTER TABLE exchanges ADD COLUMN retry_after_s REAL",
+    "ALTER TABLE exchanges ADD COLUMN limits TEXT",
+)
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _ARCHIVE, _TOLD)
 
 
 class SchemaError(Exception):

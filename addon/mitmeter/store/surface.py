@@ -32,6 +32,10 @@ def to_json(row: Row) -> dict[str, Any]:
         "error_type": exchange.error_type,
         "response_id": exchange.response_id,
         "reported": exchange.reported,
+        "cost_usd": exchange.cost_usd,
+        "server_ms": _rounded(exchange.server_ms),
+        "retry_after_s": exchange.retry_after_s,
+        "limits": exchange.limits,
     }
 
 

@@ -4,11 +4,14 @@ Absent stays None. Arithmetic that does not add up is named in `anomalies`, neve
 only whether reasoning stands inside or beside the output, where the dialect says that it may.
 """
 
+import re
 from typing import Any
 
 from mitmeter.exchange import Source, Usage
 from mitmeter.usage.dialect import Clock, Counts, Snapshot
 from mitmeter.usage.paths import EACH, Path, dig, path, walk
+
+_AMOUNT = re.compile(r"(?:^|\bdur=)\s*(\d{1,18}(?:\.\d{1,18})?(?:e-?\d{1,2})?)\s*(?:$|[,;])", re.IGNORECASE)
 
 
 def whole(value: Any) -> int | None:
@@ -29,6 +32,16 @@ def number(value: Any) -> float | None:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     return float(value) if 0 < value < float("inf") else None
+
+
+def amount(value: Any) -> float | None:
+    """Read a price or a duration, 0 included: a number, its text, or the `dur=` of a Server-Timing header."""
+    if isinstance(value, str) and len(value) < 256:
+        found = _AMOUNT.search(value)
+        value = float(found.group(1)) if found else None
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return float(value) if 0 <= value < 2**63 else None
 
 
 def plus(*values: int | None) -> int | None:
@@ -142,6 +155,7 @@ class Pace:
         self.prompt_seconds = seconds(clock.prompt_time)
         self.output_seconds = seconds(clock.output_time)
         self.gap_seconds = seconds(clock.token_gap_time)
+        self.total_seconds = seconds(clock.total_time)
 
     @property
     def speaks(self) -> bool:

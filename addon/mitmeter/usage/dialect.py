@@ -101,8 +101,8 @@ class Clock(Struct, frozen=True, kw_only=True, eq=False):
 
     Rates are tokens per second. `..._time` are durations in `unit` seconds, from which a rate follows when the engine
     gives none: for the prompt over the tokens that were not cached, for the output over `token_gap_time` (the mean
-    gap between tokens) or `output_time`. `new_input_tokens` counts what was evaluated, without what came from the
-    cache. `counts` says that these counts overrule the usage object.
+    gap between tokens) or `output_time`. `total_time` is all that the server says it took. `new_input_tokens` counts
+    what was evaluated, without what came from the cache. `counts` says that these counts overrule the usage object.
     """
 
     at: str
@@ -115,6 +115,7 @@ class Clock(Struct, frozen=True, kw_only=True, eq=False):
     prompt_time: str | None = None
     output_time: str | None = None
     token_gap_time: str | None = None
+    total_time: str | None = None
     draft_tokens: str | None = None
     draft_accepted_tokens: str | None = None
 
@@ -127,6 +128,14 @@ class Clock(Struct, frozen=True, kw_only=True, eq=False):
 def _places(clock: Clock) -> tuple[str, ...]:
     values = {name: getattr(clock, name) for name in clock.__struct_fields__ if name != "at"}
     return tuple(value for value in values.values() if isinstance(value, str))
+
+
+class Figure(Struct, frozen=True, kw_only=True):
+    """A number in a response's `header`, or `at` a place in its usage object; `unit` is what one of it is worth."""
+
+    header: str = ""
+    at: str = ""
+    unit: float = 1.0
 
 
 class Part(Struct, frozen=True, eq=False):
@@ -201,6 +210,7 @@ class Dialect(Struct, frozen=True, kw_only=True, eq=False):
     `streams` says that every request asks for a stream. `envelope` names a member whose base64 text is the message.
     `ends` are the `type`s (or what stands at `type_at`, or names of events, or whole payloads) after which a stream is
     complete even if its reader hangs up. `error_header` names a header that begins with the error's type.
+    `costs` are where a provider names its own price, in US dollars, and `took` how long it worked, in milliseconds.
     `consumes` is False for an endpoint that counts tokens without using any. `socket` is set where the API is spoken
     over a WebSocket.
     """
@@ -232,6 +242,8 @@ class Dialect(Struct, frozen=True, kw_only=True, eq=False):
     envelope: str | None = None
     error_header: str | None = None
     keep: Keep = Keep()
+    costs: tuple[Figure, ...] = ()
+    took: tuple[Figure, ...] = ()
     consumes: bool = True
     socket: Socket | None = None
 
@@ -248,7 +260,7 @@ class Sign(Struct, frozen=True):
 
 
 class Provider(Struct, frozen=True, kw_only=True):
-    """A provider or engine: its hosts, its dialects, and its clock.
+    """A provider or engine: its hosts and dialects, its clock, and where it says what a call cost and how long it took.
 
     `hosts` are regular expressions that match the whole host name. An engine that people run themselves has no host;
     its `signs` and `clocks` tell it apart on any host.
@@ -259,3 +271,5 @@ class Provider(Struct, frozen=True, kw_only=True):
     dialects: tuple[Dialect, ...] = ()
     clocks: tuple[Clock, ...] = ()
     signs: tuple[Sign, ...] = ()
+    costs: tuple[Figure, ...] = ()
+    took: tuple[Figure, ...] = ()

@@ -14,8 +14,8 @@ from typing import Any
 
 from mitmeter.exchange import Message, Source, Usage
 from mitmeter.mould import Fits, Mould, cast, never
-from mitmeter.usage.counts import Pace, Tally, usage_of
-from mitmeter.usage.dialect import Clock, Dialect, Snapshot, highest, overlay
+from mitmeter.usage.counts import Pace, Tally, amount, usage_of
+from mitmeter.usage.dialect import Clock, Dialect, Figure, Snapshot, highest, overlay
 from mitmeter.usage.documents import NotADocument, at_root, opener, response_decoder
 from mitmeter.usage.errors import read_error
 from mitmeter.usage.paths import Path, dig, only, path, walk
@@ -280,6 +280,24 @@ class Reading:
             faster = pace.rates(usage)
             prompt, output = faster[0] or prompt, faster[1] or output
         return usage, prompt, output
+
+    def cost(self, headers: Mapping[str, str]) -> float | None:
+        """Return the provider's own price, in US dollars."""
+        return self._figure(self.dialect.costs, headers) if self.dialect.consumes else None
+
+    def took(self, headers: Mapping[str, str]) -> float | None:
+        """Return how long the server says that it took, in milliseconds."""
+        for clock, timings in self._timings.items():
+            if (seconds := Pace(clock, timings).total_seconds) is not None:
+                return round(seconds * 1000, 3)
+        return self._figure(self.dialect.took, headers)
+
+    def _figure(self, figures: tuple[Figure, ...], headers: Mapping[str, str]) -> float | None:
+        for figure in figures:
+            told = headers.get(figure.header) if figure.header else dig(self._snapshot, path(figure.at))
+            if told is not None and (value := amount(told)) is not None:
+                return round(value * figure.unit, 12)
+        return None
 
     def timed_by(self, clock: Clock) -> bool:
         """Say whether the response carried figures of this clock."""

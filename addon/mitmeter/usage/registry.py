@@ -16,7 +16,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from mitmeter.usage import providers
-from mitmeter.usage.dialect import Clock, Counts, Dialect, Provider, Sign, union
+from mitmeter.usage.dialect import Clock, Counts, Dialect, Figure, Provider, Sign, union
 
 PLACES = (
     "input_tokens",
@@ -59,7 +59,25 @@ def widened(dialect: Dialect, known: tuple[Provider, ...]) -> Dialect:
                 usage = union(tuple(place for place in other.usage if place not in dialect.usage), usage)
                 counts = counts.also(**{name: getattr(other.counts, name) for name in PLACES})
     clocks = dict.fromkeys((*dialect.clocks, *(clock for provider in known for clock in provider.clocks)))
-    return replace(dialect, usage=usage, counts=counts, clocks=tuple(clocks))
+    costs = dict.fromkeys((*dialect.costs, *(figure for provider in known for figure in provider.costs)))
+    took = dict.fromkeys((*dialect.took, *_headers()))
+    return replace(dialect, usage=usage, counts=counts, clocks=tuple(clocks), costs=tuple(costs), took=tuple(took))
+
+
+@cache
+def _headers() -> tuple[Figure, ...]:
+    """Return the headers in which anybody says how long it took: gateways pass them on, and each has its own name."""
+    return tuple(dict.fromkeys(figure for provider in discover() for figure in provider.took))
+
+
+def _own(dialect: Dialect, provider: Provider) -> Dialect:
+    """Return a provider's dialect with what holds for all of them."""
+    return replace(
+        dialect,
+        clocks=tuple(dict.fromkeys((*dialect.clocks, *provider.clocks))),
+        costs=(*dialect.costs, *provider.costs),
+        took=tuple(dict.fromkeys((*dialect.took, *provider.took, *_headers()))),
+    )
 
 
 def _claims(dialect: Dialect, method: str, path: str, upgrades: bool) -> bool:
@@ -84,10 +102,7 @@ def _anywhere() -> tuple[Match, ...]:
 
 @cache
 def _at(provider: Provider) -> tuple[Match, ...]:
-    own = tuple(
-        Match(provider.name, replace(dialect, clocks=tuple(dict.fromkeys((*dialect.clocks, *provider.clocks)))))
-        for dialect in provider.dialects
-    )
+    own = tuple(Match(provider.name, _own(dialect, provider)) for dialect in provider.dialects)
     return own + tuple(replace(match, provider=provider.name, clocks=(), signs=()) for match in _anywhere())
 
 
@@ -95,8 +110,8 @@ def _at(provider: Provider) -> tuple[Match, ...]:
 def find(method: str, host: str, path: str, upgrades: bool = False) -> Match | None:
     """Return who reads a request, None where nobody does.
 
-    `path` has no query, `upgrades` says that the request opens a WebSocket. The first dialect whose path fits wins, so a provider lists the longer path first where one
-    ends like another.
+    `path` has no query, `upgrades` says that the request opens a WebSocket. The first dialect whose path fits wins, so
+    a provider lists the longer path first where one ends like another.
     """
     for provider in discover():
         if any(re.fullmatch(pattern, host, re.IGNORECASE) for pattern in provider.hosts):

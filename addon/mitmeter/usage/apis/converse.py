@@ -7,7 +7,7 @@ https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_ConverseStre
 https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_TokenUsage.html
 """
 
-from mitmeter.usage.dialect import Counts, Dialect, Part
+from mitmeter.usage.dialect import Clock, Counts, Dialect, Part
 
 MODEL = r"/model/(?P<model>.+)/[a-z-]+/?$"
 
@@ -37,6 +37,7 @@ CONVERSE = Dialect(
     operation="chat",
     paths=(r"/model/.+/converse",),
     usage=("usage",),
+    clocks=(Clock(at="metrics", unit=0.001, total_time="latencyMs"),),
     counts=COUNTS,
     model=("trace.promptRouter.invokedModelId",),
     request_model=(),

@@ -8,7 +8,7 @@ https://ai.google.dev/api/generate-content#UsageMetadata
 https://cloud.google.com/vertex-ai/generative-ai/docs/reference/rest/v1/GenerateContentResponse
 """
 
-from mitmeter.usage.dialect import Counts, Dialect, Part, replaces
+from mitmeter.usage.dialect import Counts, Dialect, Figure, Part, replaces
 
 VERB = r"(?::|%3A)"
 RESOURCE = r"/(?:models|tunedModels|endpoints)/"
@@ -61,6 +61,7 @@ def dialect(within: str = "") -> Dialect:
         response_id=(f"{within}responseId",),
         parts=parts(within),
         reply=parts(within),
+        took=(Figure(header="server-timing"),),
     )
 
 

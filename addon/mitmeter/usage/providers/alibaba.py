@@ -10,7 +10,7 @@ from mitmeter.usage.apis.completions import COMPLETIONS
 from mitmeter.usage.apis.embeddings import EMBEDDINGS
 from mitmeter.usage.apis.messages import MESSAGES
 from mitmeter.usage.apis.responses import RESPONSES
-from mitmeter.usage.dialect import Dialect, Part, Provider
+from mitmeter.usage.dialect import Dialect, Figure, Part, Provider
 
 SERVICES = r"/api/v1/services/"
 CONTENT = (
@@ -57,4 +57,5 @@ PROVIDER = Provider(
         RESPONSES,
         MESSAGES,
     ),
+    took=(Figure(header="req-cost-time"),),
 )

@@ -2,7 +2,6 @@
 
 The body's own counts are preferred, the headers and `invocationMetrics` fill in what it leaves out. Every chunk of an
 invoked stream is JSON in base64. The model is in the path, quoted, and may be an ARN.
-
 https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_InvokeModel.html
 https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_InvokeModelWithResponseStream.html
 https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_CountTokens.html
@@ -12,7 +11,7 @@ https://docs.aws.amazon.com/bedrock/latest/userguide/model-parameters.html
 from mitmeter.usage.apis.chat import CHAT
 from mitmeter.usage.apis.converse import CONVERSE, CONVERSE_STREAM, MODEL, deltas
 from mitmeter.usage.apis.messages import MESSAGES
-from mitmeter.usage.dialect import Counts, Dialect, Part, Provider
+from mitmeter.usage.dialect import Clock, Counts, Dialect, Figure, Part, Provider
 
 METRICS = "amazon-bedrock-invocationMetrics"
 
@@ -64,6 +63,7 @@ INVOKE = Dialect(
     reply=(*MESSAGES.reply, *CHAT.reply, *CONVERSE.reply, *TEXTS, Part("text", "results[].outputText")),
     ends=("message_stop",),
     error_header="x-amzn-errortype",
+    clocks=(Clock(at=METRICS, unit=0.001, total_time="invocationLatency"),),
 )
 STREAM = INVOKE.but(
     api="invoke_stream", paths=(r"/model/.+/invoke-with-response-stream",), envelope="bytes", streams=True
@@ -86,4 +86,5 @@ PROVIDER = Provider(
             consumes=False,
         ),
     ),
+    took=(Figure(header="x-amzn-bedrock-invocation-latency"),),
 )

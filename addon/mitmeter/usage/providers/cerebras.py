@@ -11,5 +11,5 @@ PROVIDER = Provider(
     name="cerebras",
     hosts=(r"api\.cerebras\.ai",),
     dialects=(CHAT, COMPLETIONS),
-    clocks=(Clock(at="time_info", prompt_time="prompt_time", output_time="completion_time"),),
+    clocks=(Clock(at="time_info", prompt_time="prompt_time", output_time="completion_time", total_time="total_time"),),
 )

@@ -8,7 +8,7 @@ from mitmeter.usage.apis.chat import CHAT
 from mitmeter.usage.apis.completions import COMPLETIONS
 from mitmeter.usage.apis.embeddings import EMBEDDINGS
 from mitmeter.usage.apis.messages import MESSAGES
-from mitmeter.usage.dialect import Counts, Dialect, Part, Provider
+from mitmeter.usage.dialect import Counts, Dialect, Figure, Part, Provider
 
 INFERENCE = Dialect(
     api="inference",
@@ -26,4 +26,5 @@ PROVIDER = Provider(
     name="deepinfra",
     hosts=(r"api\.deepinfra\.com",),
     dialects=(CHAT, COMPLETIONS, EMBEDDINGS, MESSAGES, INFERENCE),
+    costs=(Figure(at="estimated_cost"), Figure(at="cost")),
 )

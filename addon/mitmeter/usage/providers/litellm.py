@@ -3,9 +3,11 @@
 https://docs.litellm.ai/docs/proxy/response_headers
 """
 
-from mitmeter.usage.dialect import Provider, Sign
+from mitmeter.usage.dialect import Figure, Provider, Sign
 
 PROVIDER = Provider(
     name="litellm",
     signs=(Sign(header="x-litellm-version"), Sign(header="x-litellm-call-id"), Sign(header="x-litellm-model-id")),
+    costs=(Figure(header="x-litellm-response-cost"),),
+    took=(Figure(header="x-litellm-response-duration-ms"),),
 )

@@ -10,7 +10,7 @@ https://docs.mistral.ai/api/endpoint/ocr
 from mitmeter.usage.apis.chat import CHAT
 from mitmeter.usage.apis.embeddings import EMBEDDINGS, MODERATIONS
 from mitmeter.usage.apis.media import SPEECH, TRANSCRIPTIONS
-from mitmeter.usage.dialect import Keep, Provider
+from mitmeter.usage.dialect import Figure, Keep, Provider
 
 COUNTS = CHAT.counts.also(cache_read_tokens=("num_cached_tokens",))
 
@@ -20,6 +20,7 @@ OCR = EMBEDDINGS.but(
 
 PROVIDER = Provider(
     name="mistral",
+    took=(Figure(header="x-kong-upstream-latency"), Figure(header="x-envoy-upstream-service-time")),
     hosts=(r"(api|codestral)\.mistral\.ai",),
     dialects=(
         CHAT.but(counts=COUNTS),

@@ -14,6 +14,7 @@ PROVIDER = Provider(
             tokens_per_second="avg_compl_tok_per_sec",
             prompt_time="total_prompt_time_sec",
             output_time="total_completion_time_sec",
+            total_time="total_time_sec",
         ),
     ),
 )

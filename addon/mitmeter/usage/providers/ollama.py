@@ -15,7 +15,9 @@ from mitmeter.usage.apis.messages import MESSAGES
 from mitmeter.usage.apis.responses import RESPONSES
 from mitmeter.usage.dialect import Clock, Counts, Dialect, Part, Provider
 
-DURATIONS = Clock(at="", unit=1e-9, prompt_time="prompt_eval_duration", output_time="eval_duration")
+DURATIONS = Clock(
+    at="", unit=1e-9, prompt_time="prompt_eval_duration", output_time="eval_duration", total_time="total_duration"
+)
 
 NATIVE_CHAT = Dialect(
     api="native_chat",

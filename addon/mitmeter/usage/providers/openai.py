@@ -12,7 +12,7 @@ from mitmeter.usage.apis.realtime import REALTIME, RESPONSES_SOCKET
 from mitmeter.usage.apis.responses import COMPACT, COUNT, RESPONSES
 from mitmeter.usage.apis.runs import RUN, RUNS
 from mitmeter.usage.apis.stored import RESPONSE
-from mitmeter.usage.dialect import Provider
+from mitmeter.usage.dialect import Figure, Provider
 
 SPOKEN_ELSEWHERE = (
     CHAT,
@@ -37,4 +37,5 @@ PROVIDER = Provider(
     name="openai",
     hosts=(r"api\.openai\.com", r"[a-z]{2}\.api\.openai\.com"),
     dialects=(*(dialect.but(anywhere=True) for dialect in SPOKEN_ELSEWHERE), RESPONSE, RUNS, RUN),
+    took=(Figure(header="openai-processing-ms"),),
 )

@@ -11,10 +11,11 @@ from mitmeter.usage.apis.embeddings import EMBEDDINGS
 from mitmeter.usage.apis.media import TRANSCRIPTIONS
 from mitmeter.usage.apis.messages import MESSAGES
 from mitmeter.usage.apis.responses import RESPONSES
-from mitmeter.usage.dialect import Provider
+from mitmeter.usage.dialect import Figure, Provider
 
 PROVIDER = Provider(
     name="openrouter",
     hosts=(r"openrouter\.ai",),
     dialects=(CHAT, MESSAGES, RESPONSES, COMPLETIONS, EMBEDDINGS, TRANSCRIPTIONS),
+    costs=(Figure(at="cost"),),
 )

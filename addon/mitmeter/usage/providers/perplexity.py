@@ -9,7 +9,7 @@ https://docs.perplexity.ai/getting-started/pricing
 from mitmeter.usage.apis.chat import CHAT
 from mitmeter.usage.apis.embeddings import EMBEDDINGS
 from mitmeter.usage.apis.responses import RESPONSES
-from mitmeter.usage.dialect import Counts, Provider
+from mitmeter.usage.dialect import Counts, Figure, Provider
 
 COUNTS = Counts(
     input_tokens=("prompt_tokens",),
@@ -37,4 +37,5 @@ PROVIDER = Provider(
         RESPONSES,
         EMBEDDINGS,
     ),
+    costs=(Figure(at="cost.total_cost"),),
 )

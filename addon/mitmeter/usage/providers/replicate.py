@@ -12,7 +12,7 @@ PREDICTIONS = Dialect(
     paths=(r"/v1/predictions", r"/v1/(models|deployments)/[^/]+/[^/]+/predictions"),
     usage=("metrics",),
     counts=Counts(input_tokens=("input_token_count",), output_tokens=("output_token_count",)),
-    clocks=(Clock(at="metrics", tokens_per_second="tokens_per_second"),),
+    clocks=(Clock(at="metrics", tokens_per_second="tokens_per_second", total_time="predict_time"),),
     request_model=("model", "version"),
     path_model=r"/v1/(models|deployments)/(?P<model>[^/]+/[^/]+)/predictions",
     finish=("status",),

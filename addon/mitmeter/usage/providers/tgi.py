@@ -5,10 +5,11 @@ https://huggingface.github.io/text-generation-inference/
 """
 
 from mitmeter.usage.apis.generate import GENERATE, GENERATE_STREAM
-from mitmeter.usage.dialect import Provider, Sign
+from mitmeter.usage.dialect import Figure, Provider, Sign
 
 PROVIDER = Provider(
     name="tgi",
     dialects=(GENERATE_STREAM.but(anywhere=True), GENERATE),
     signs=(Sign(header="x-compute-type"),),
+    took=(Figure(header="x-total-time"),),
 )

@@ -9,7 +9,7 @@ from mitmeter.usage.apis.chat import CHAT
 from mitmeter.usage.apis.embeddings import EMBEDDINGS
 from mitmeter.usage.apis.messages import MESSAGES
 from mitmeter.usage.apis.responses import RESPONSES
-from mitmeter.usage.dialect import Counts, Dialect, Part, Provider
+from mitmeter.usage.dialect import Counts, Dialect, Figure, Part, Provider
 
 LANGUAGE_MODEL = Dialect(
     api="language_model",
@@ -40,4 +40,5 @@ PROVIDER = Provider(
     name="vercel",
     hosts=(r"ai-gateway\.vercel\.sh",),
     dialects=(CHAT, RESPONSES, MESSAGES, EMBEDDINGS, LANGUAGE_MODEL),
+    costs=(Figure(at="cost"),),
 )

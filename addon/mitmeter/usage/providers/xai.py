@@ -15,7 +15,7 @@ from mitmeter.usage.apis.messages import MESSAGES
 from mitmeter.usage.apis.realtime import REALTIME
 from mitmeter.usage.apis.responses import RESPONSES
 from mitmeter.usage.apis.stored import RESPONSE
-from mitmeter.usage.dialect import Provider
+from mitmeter.usage.dialect import Figure, Provider
 
 PROVIDER = Provider(
     name="xai",
@@ -32,4 +32,6 @@ PROVIDER = Provider(
         IMAGE_EDITS,
         REALTIME,
     ),
+    costs=(Figure(at="cost_in_usd_ticks", unit=1e-10),),
+    took=(Figure(header="x-metrics-e2e-ms"),),
 )
