@@ -1,22 +1,24 @@
 """What the addon costs mitmproxy, in ratios to mitmdump with `stream=True` in the same run, rounds interleaved.
 
-`scripts/bench proxy [--quick] [--profile] [--rounds N] [CASE…]`. The proxy runs on one core; upstream and clients, processes of
-their own, on another. CPU is that of the whole mitmdump process, what its threads do after the load included.
+`scripts/bench proxy [--quick] [--profile] [--rounds N] [CASE…]`. The proxy runs on one core; upstream and clients,
+processes of their own, on another. CPU is that of the whole mitmdump process, with what its threads do after the load.
 """
 
 import argparse
 import asyncio
+import json
 import os
 import statistics
 import subprocess
 import sys
+import sysconfig
 import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cache
 from itertools import cycle
 from pathlib import Path
-from random import Random
 
 from bench_proxy_load import Seen, plain, second
 
@@ -65,19 +67,28 @@ CASES = {
 
 
 def bodies(size: int, fresh: bool) -> Iterator[bytes]:
-    """Chat requests: a history that is resent with a new turn, or another text each time (18 of them)."""
-    made = []
-    for seed in range(18):
-        chance = Random(seed if fresh else 0)
-        words = ["".join(chance.choices("etaoinshrdlucmfwypvbgkjqxz", k=chance.randint(1, 9))) for _ in range(4000)]
-        turns, room = [], size - 200
-        while room > 0:
-            text = " ".join(chance.choices(words, k=400))[:room]
-            turns.append('{"role":"%s","content":"%s"}' % (("user", "assistant")[len(turns) % 2], text))
-            room -= len(turns[-1]) + 1
-        turns.append('{"role":"user","content":"turn %d of this"}' % seed)
-        made.append(f'{{"model":"gpt-4o","stream":true,"messages":[{",".join(turns)}]}}'.encode())
+    """Chat requests: a history that is resent with a new turn, or source text that was never seen before."""
+    text, made = source(18 * size if fresh else size), []
+    for number in range(18):
+        part = text[number * size :][:size] if fresh else text
+        spans = range(0, size - size // 30, 2500) if size > 2500 else ()
+        turns = [{"role": ("user", "assistant")[at % 2], "content": part[at:][:2400]} for at in spans]
+        asked = {"model": "gpt-4o", "stream": True, "messages": [*turns, {"role": "user", "content": f"turn {number}"}]}
+        made.append(json.dumps(asked, separators=(",", ":")).encode())
     return cycle(made)
+
+
+@cache
+def source(size: int) -> str:
+    """Text as agents send it: the standard library's and the installed packages'."""
+    parts: list[str] = []
+    for folder in sysconfig.get_path("stdlib"), sysconfig.get_path("purelib"):
+        for path in sorted(Path(folder).rglob("*.py")):
+            parts.append(path.read_text(encoding="utf-8", errors="replace"))
+            size -= len(parts[-1])
+            if size <= 0:
+                return "".join(parts)
+    raise RuntimeError("there is not that much text here")
 
 
 @dataclass
@@ -110,15 +121,15 @@ class Process:
 
     def settled(self) -> float:
         """CPU seconds once it has nothing left to do."""
-        before = self.cpu()
+        before, calm = self.cpu(), 0
         for _ in range(200):
-            time.sleep(0.05)
+            time.sleep(0.06)
             now = self.cpu()
-            if now - before < 0.001:
-                break
+            calm = calm + 1 if now - before < 0.0005 else 0
             before = now
-        time.sleep(0.25)
-        return self.cpu()
+            if calm == 3:
+                break
+        return before
 
     def rss(self) -> float:
         told = Path(f"/proc/{self._process.pid}/status").read_text(encoding="ascii")
@@ -178,7 +189,7 @@ class Bench:
         what, number = case.quick if quick and case.quick else (case.what, case.number)
         texts = bodies(case.size, case.fresh)
         port, proxy = self.ports[way], self.processes.get(way)
-        before, small = (proxy.settled(), proxy.peak(reset=True)) if proxy else (0.0, 0.0)
+        before, small = (proxy.cpu(), proxy.peak(reset=True)) if proxy else (0.0, 0.0)
         work = second(port, what, texts, number) if case.http2 else plain(port, what, texts, number, case.connections)
         seen = asyncio.run(work)
         return (seen, proxy.settled() - before, small, proxy.peak()) if proxy else (seen, 0.0, 0.0, 0.0)

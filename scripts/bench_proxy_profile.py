@@ -13,7 +13,7 @@ from typing import Any
 
 from mitmproxy import ctx
 
-HOOKS = ("requestheaders", "responseheaders", "response", "error", "_annotate")
+HOOKS = ("requestheaders", "responseheaders", "response", "error")
 SAMPLE_SECONDS = 0.001
 MARK = "/mitmeter/"
 
@@ -29,7 +29,7 @@ class Profile:
         self.names: dict[int | None, str] = {}
 
     def running(self) -> None:
-        meter: Any = ctx.master.addons.get("meter")
+        meter: Any = ctx.master.addons.lookup["meter"]
         for name in HOOKS:
             setattr(meter, name, self.timed(name, getattr(meter, name)))
         threading.Thread(target=self.sample, daemon=True).start()

@@ -1,7 +1,7 @@
 """The upstream of `bench proxy`, a process of its own: replies made beforehand, written at the pace that is asked for.
 
-The header `x-bench` says what: `json`, `sse N`, `gzip N`, `zstd N` (N events at once), `paced N GAP_MS FIRST_MS` (each event
-carries the time at which it was sent), `bytes N`. Prints its port.
+The header `x-bench` says what: `json`, `sse N`, `gzip N`, `zstd N` (N events at once), `paced N GAP_MS FIRST_MS` (each
+event carries the time at which it was sent), `bytes N`. Prints its port.
 """
 
 import asyncio

@@ -4,6 +4,7 @@ import hashlib
 import uuid
 from collections import Counter
 from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,9 @@ from mitmeter.wire.codings import filter_accept_encoding
 SMALL = 1 << 20
 
 STREAMS = (b"h2", b"h3")
+
+MATCHES = 4096
+_MATCHES: dict[tuple[bytes, bytes, str, bytes, bytes | None, bytes], Match | None] = {}
 
 
 def text(raw: bytes) -> str:
@@ -50,18 +54,34 @@ def filtering(expression: str) -> flowfilter.TFilter | None:
         ) from error
 
 
+def named(request: http.Request) -> dict[bytes, bytes]:
+    """Return the first value of each header, by lower-case name."""
+    return {name.lower(): value for name, value in reversed(request.headers.fields)}
+
+
 def match(flow: http.HTTPFlow) -> Match | None:
     """Return who reads this flow, None where no dialect recognises it. A HEAD asks for a POST's headers."""
-    request = flow.request
-    path = request.path.partition("?")[0]
-    method = "POST" if request.method == "HEAD" else request.method
-    return find(method, request.pretty_host, path, upgrades(request))
+    data = flow.request.data
+    path = data.path.partition(b"?")[0]
+    key = (data.method, data.http_version, data.host, data.authority, named(flow.request).get(b"host"), path)
+    if key not in _MATCHES:
+        if len(_MATCHES) >= MATCHES:
+            _MATCHES.clear()
+        method = "POST" if flow.request.method == "HEAD" else flow.request.method
+        _MATCHES[key] = find(method, flow.request.pretty_host, flow.request.path.partition("?")[0])
+    return _MATCHES[key]
+
+
+def warm() -> None:
+    """Load every dialect, so that the first request does not wait for it."""
+    find("POST", "localhost", "/")
 
 
 def signs_accept_encoding(request: http.Request) -> bool:
     """Say whether an AWS signature covers Accept-Encoding, so that changing it would break the request."""
-    signed = f"{request.headers.get('authorization', '')}&{request.path.partition('?')[2]}".lower()
-    return "signedheaders=" in signed and "accept-encoding" in signed
+    query = request.data.path.partition(b"?")[2]
+    signed = (named(request).get(b"authorization", b"") + b"&" + query).lower()
+    return b"signedheaders=" in signed and b"accept-encoding" in signed
 
 
 def opening(
@@ -119,13 +139,21 @@ def cut_by(flow: http.HTTPFlow) -> Outcome:
 
 def narrow(request: http.Request) -> tuple[bytes, ...] | None:
     """Filter Accept-Encoding; return the client's own lines where that changed them."""
-    lines = request.headers.get_all("accept-encoding")
+    own = tuple(value for name, value in request.headers.fields if name.lower() == b"accept-encoding")
+    wanted = _narrowed(own)
+    if wanted is None:
+        return None
+    request.headers["accept-encoding"] = wanted
+    return own
+
+
+@lru_cache(maxsize=1024)
+def _narrowed(own: tuple[bytes, ...]) -> str | None:
+    lines = [line.decode("utf-8", "surrogateescape") for line in own]
     wanted = filter_accept_encoding(lines)
     if wanted is None or [line.replace(" ", "") for line in lines] == [wanted.replace(" ", "")]:
         return None
-    own = tuple(value for name, value in request.headers.fields if name.lower() == b"accept-encoding")
-    request.headers["accept-encoding"] = wanted
-    return own
+    return wanted
 
 
 def streams(flow: http.HTTPFlow) -> bool:
@@ -150,7 +178,7 @@ def unseen(flow: http.HTTPFlow, kept: Kept | None) -> bool:
 
 def upgrades(request: http.Request) -> bool:
     """Say whether a request opens a WebSocket (RFC 6455, section 4.1)."""
-    return str(request.headers.get("upgrade", "")).lower() == "websocket"
+    return named(request).get(b"upgrade", b"").lower() == b"websocket"
 
 
 def connected(live: Live) -> LiveSocket:

@@ -13,21 +13,23 @@ import threading
 import time
 from weakref import WeakKeyDictionary
 
-from mitmproxy import command, contentviews, ctx, exceptions, flowfilter, hooks, http
+from mitmproxy import command, contentviews, ctx, exceptions, flowfilter, http
 from mitmproxy.addonmanager import Loader
 
-from mitmeter import flows, options
-from mitmeter.exchange import Exchange, Outcome
+from mitmeter import flows, options, reload
+from mitmeter.column import Column
+from mitmeter.exchange import Outcome
 from mitmeter.live import Ending, Live, LiveSocket
 from mitmeter.options import NAMES, OPTIONS, PREFIX
 from mitmeter.store.sqlite import Store
-from mitmeter.summary import line, marker, remark, totals
+from mitmeter.summary import totals
 from mitmeter.tee import Kept, Watched, noting, tee
-from mitmeter.view import NOTES, ExchangeView
+from mitmeter.view import ExchangeView
 from mitmeter.worker import Settings, Worker
 
 DRAIN_SECONDS = 10.0
 MESSAGES = 10_000
+OPEN = 20_000
 STOPPED = "the proxy was stopped"
 
 log = logging.getLogger("mitmeter")
@@ -40,8 +42,7 @@ class Meter:
         self._worker: Worker | None = None
         self._filter: flowfilter.TFilter | None = None
         self._settings: Settings | None = None
-        self._watched: WeakKeyDictionary[http.HTTPFlow, Watched] = WeakKeyDictionary()
-        self._loop: asyncio.AbstractEventLoop | None = None
+        self._watched: reload.Open = WeakKeyDictionary()
         self._view = ExchangeView()
         self._told = False
 
@@ -82,15 +83,18 @@ class Meter:
             log.error("mitmeter: unknown option %s; known are %s", name, ", ".join(NAMES))
         if _may_handle_signals():
             asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, ctx.master.shutdown)
-        if self._worker is None and self._settings is not None and not unknown:
-            try:
-                self._start(self._settings)
-            except exceptions.OptionsError as error:
-                log.error("mitmeter: %s", error)
+        flows.warm()
+        if left := reload.resume():
+            self._worker, self._watched = left
+        if self._settings is None or unknown or (self._worker is not None and self._worker.settings == self._settings):
+            return
+        try:
+            self._start(self._settings)
+        except exceptions.OptionsError as error:
+            log.error("mitmeter: %s", error)
 
     def _start(self, settings: Settings) -> Worker:
-        self._loop = asyncio.get_running_loop()
-        before, worker = self._worker, Worker(settings, self._show)
+        before, worker = self._worker, Worker(settings, Column().show)
         try:
             worker.start()
         except OSError as error:
@@ -99,18 +103,23 @@ class Meter:
         self._worker = worker
         if before is not None:
             before.stop(DRAIN_SECONDS)
+            for watched in self._watched.values():
+                if watched.live is not None:
+                    worker.watch(watched.live)
         return worker
 
     def done(self) -> None:
-        """Finish what is open as cut, and wait for the worker within a deadline."""
+        """Finish what is open as cut, and wait for the worker within a deadline; a reload's successor takes over."""
         worker, self._worker, self._settings = self._worker, None, None
         if worker is None:
             return
-        for flow, watched in list(self._watched.items()):
-            live = watched.live or self._begin(flow, watched)
-            flows.fill(flow, watched.kept)
-            worker.end(live, Ending(outcome=Outcome.CLIENT_ABORTED, at=time.perf_counter(), cause=STOPPED))
-        self._watched.clear()
+        if reload.coming():
+            reload.park(worker, self._watched, self._stop)
+        else:
+            self._stop(worker, self._watched)
+
+    def _stop(self, worker: Worker, watched: reload.Open) -> None:
+        reload.cut(worker, watched, self._begin, STOPPED)
         if not worker.stop(DRAIN_SECONDS):
             log.warning("mitmeter: gave up after %.0f s with exchanges unwritten", DRAIN_SECONDS)
 
@@ -121,6 +130,9 @@ class Meter:
         worker = self._worker or self._start(self._settings)  # a client replay does not wait for `running`
         match = flows.match(flow)
         if not (match if self._filter is None else self._filter(flow)):
+            return
+        if len(self._watched) >= OPEN:
+            worker.drop("exchanges_dropped")
             return
         since = max(0.0, time.time() - flow.request.timestamp_start)
         watched = Watched(match, time.perf_counter() - since)
@@ -192,21 +204,6 @@ class Meter:
             live.unseen = outcome is Outcome.COMPLETE and flows.unseen(flow, watched.kept)
             flows.fill(flow, None if live.unseen else watched.kept)
         self._worker.end(live, Ending(outcome=outcome, at=at, cause=cause, body=body, trailers=trailers))
-
-    def _show(self, flow: http.HTTPFlow, exchange: Exchange, ident: int) -> None:
-        if self._loop is not None and not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self._annotate, flow, exchange, ident)
-
-    def _annotate(self, flow: http.HTTPFlow, exchange: Exchange, ident: int) -> None:
-        """Put the numbers where mitmweb and the console show them; a user's own comment and marker stay."""
-        known = flow.metadata.get(NOTES, {})
-        if flow.comment == known.get("remark", ""):
-            flow.comment = remark(exchange)
-        if not flow.marked:
-            flow.marked = marker(exchange)
-        flow.metadata[NOTES] = {**flows.notes(exchange, ident), "remark": flow.comment}
-        log.info("%s", line(exchange, ident))
-        ctx.master.addons.trigger(hooks.UpdateHook([flow]))
 
     @command.command("meter.flush")  # type: ignore[untyped-decorator]  # mitmproxy's is not annotated
     def flush(self) -> str:

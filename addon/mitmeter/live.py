@@ -12,6 +12,7 @@ from mitmeter.session import Session
 from mitmeter.usage.registry import Match
 
 LAG_LIMIT = 64 << 20
+TURN_BYTES = 256 << 10
 
 type Item = tuple[Exchange, Redacted | None]
 
@@ -46,6 +47,7 @@ class Live:
         self.ending: Ending | None = None
         self.broken = False
         self.finished = False
+        self.handed = 0
         self._chunks: deque[tuple[bytes, float]] = deque()
         self._recorder: Recorder | None = None
 
@@ -53,6 +55,18 @@ class Live:
     def lags(self) -> bool:
         """Whether the worker has fallen too far behind to take more."""
         return self.fed - self.drained > LAG_LIMIT
+
+    @property
+    def pending(self) -> bool:
+        """Whether something has arrived that was not read."""
+        return bool(self._chunks)
+
+    @property
+    def weight(self) -> int:
+        """Bytes of bodies that it holds and that were not read."""
+        ending = self.ending
+        whole = len(ending.body) if ending is not None and ending.body is not None else 0
+        return self.fed - self.drained + whole + len(self.opening.body or b"")
 
     def append(self, chunk: bytes, at: float) -> None:
         """Take a chunk on the event loop; drop it when the worker has fallen too far behind."""
@@ -63,7 +77,7 @@ class Live:
         self._chunks.append((chunk, at))
 
     def read(self, limits: Limits, secret: bytes) -> list[Item]:
-        """Read what has arrived; returns what ended by that."""
+        """Read of what has arrived as much as one turn may take; returns what ended by that."""
         recorder = self._recorder
         if recorder is None:
             if self.answer is None and self.ending is None:
@@ -72,11 +86,14 @@ class Live:
             if self.answer is not None:
                 recorder.answer(self.answer, self.answered_at)
         batch: list[tuple[bytes, float]] = []
-        while self._chunks:
-            batch.append(self._chunks.popleft())
+        size = 0
+        while self._chunks and size < TURN_BYTES:
+            item = self._chunks.popleft()
+            size += len(item[0])
+            batch.append(item)
         if batch:
             recorder.feed_all(batch)
-            self.drained += sum(len(chunk) for chunk, _ in batch)
+            self.drained += size
         return []
 
     def end(self, ending: Ending) -> list[Item]:
@@ -117,18 +134,25 @@ class LiveSocket(Live):
         self.fed += len(content)
         self._frames.append((content, at, from_client))
 
+    @property
+    def pending(self) -> bool:
+        """Whether something has arrived that was not read."""
+        return bool(self._frames)
+
     def read(self, limits: Limits, secret: bytes) -> list[Item]:
-        """Read what has arrived; returns the responses that ended by that."""
+        """Read of what has arrived as much as one turn may take; returns the responses that ended by that."""
         session = self._session
         if session is None:
             assert self.answer is not None
             session = Session(self.opening, self.answer, self._reader, limits=limits, secret=secret)
             self._session = session
         items: list[Item] = []
-        while self._frames:
+        size = 0
+        while self._frames and size < TURN_BYTES:
             content, at, from_client = self._frames.popleft()
             items += session.feed(content, at, from_client)
-            self.drained += len(content)
+            size += len(content)
+        self.drained += size
         return items
 
     def end(self, ending: Ending) -> list[Item]:

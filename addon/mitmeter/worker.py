@@ -1,8 +1,10 @@
 """The one thread: drains tees, feeds recorders, calls the sinks.
 
 The event loop only appends to deques and puts ended exchanges on a queue. Everything that costs time happens here.
-Open streams are drained every `PERIOD` seconds, so that memory, live progress and the work at a stream's end stay
-bounded. What cannot be kept up with or written is dropped, counted by name and reported in one line.
+What ends within `LINGER` seconds is written together, since a commit costs as much as the rest of an exchange. Open
+streams are drained every `PERIOD` seconds, so that memory, live progress and the work at a stream's end stay bounded.
+No turn takes long, and between turns the event loop may go first. What cannot be kept up with or written is dropped,
+counted by name and reported in one line.
 """
 
 import logging
@@ -12,6 +14,7 @@ import threading
 import time
 from collections import Counter, deque
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +24,15 @@ from mitmeter.exchange import Exchange
 from mitmeter.live import Ending, Item, Live
 from mitmeter.recorder import Limits
 from mitmeter.redact import Redacted
+from mitmeter.renewal import damaged, renew
 from mitmeter.shelf import Kept, Shelf, private_folder, secret_of
 from mitmeter.store.schema import SchemaError
 
 PERIOD = 0.2
+LINGER = 0.02
 BACKLOG = 1000
+TOGETHER = 64
+WAITING_BYTES = 256 << 20
 TRIM_SECONDS = 60.0
 
 log = logging.getLogger("mitmeter")
@@ -41,8 +48,16 @@ class Settings(Struct, frozen=True, kw_only=True):
     archive_days: int | None = None
 
 
-type Ended = tuple[Live, Exchange, Redacted | None]
 type Show = Callable[[Any, Exchange, int], None]
+
+
+class Ended(Struct):
+    """A row that waits to be written, and whose it is."""
+
+    tag: Any
+    exchange: Exchange
+    redacted: Redacted | None
+    size: int
 
 
 class Worker:
@@ -53,13 +68,18 @@ class Worker:
         self.counters: Counter[str] = Counter()
         self._show = show
         self._open: dict[int, Live] = {}
-        self._queue: queue.SimpleQueue[Live | threading.Event | None] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[Live | threading.Event | str | None] = queue.SimpleQueue()
+        self._taken_bytes = 0
+        self._done_bytes = 0
         self._ended: deque[Ended] = deque()
+        self._ended_bytes = 0
         self._thread = threading.Thread(target=self._run, name="mitmeter", daemon=True)
         self._shelf: Shelf | None = None
         self._secret = b""
         self._complained: set[str] = set()
+        self._failed: Exception | None = None
         self._trim_at = 0.0
+        self._drain_at = 0.0
 
     def start(self) -> None:
         """Make the folder and start; raises OSError where the folder cannot be used."""
@@ -72,10 +92,20 @@ class Worker:
         self._queue.put(live)
 
     def end(self, live: Live, ending: Ending) -> None:
-        """Hand over an exchange that has ended; a second time does nothing."""
-        if live.ending is None:
-            live.ending = ending
-            self._queue.put(live)
+        """Hand over an exchange that has ended; a second time does nothing. Beyond a bound only its row is kept."""
+        if live.ending is not None:
+            return
+        live.ending = ending
+        live.handed = live.weight
+        if self._taken_bytes - self._done_bytes + live.handed > WAITING_BYTES:
+            live.broken, live.handed = True, 0
+            self._queue.put("lagged")
+        self._taken_bytes += live.handed
+        self._queue.put(live)
+
+    def drop(self, name: str) -> None:
+        """Count something that was not metered at all."""
+        self._queue.put(name)
 
     def flush(self, seconds: float) -> bool:
         """Wait until what was handed over is on disk; False when it took longer, or the disk does not take it."""
@@ -92,86 +122,162 @@ class Worker:
     def _run(self) -> None:
         running = True
         while running:
-            waiting = self._take(PERIOD)
+            waiting = self._take()
             running = None not in waiting
             for item in waiting:
-                # An ending is seen as soon as it is set, so it may have been acted on before its turn in the queue.
-                if isinstance(item, Live) and not item.finished:
-                    self._open[id(item)] = item
-            for live in tuple(self._open.values()):
-                self._advance(live)
+                self._act(item)
+            if not running or time.monotonic() >= self._drain_at:
+                self._drain()
             self._write()
             for item in waiting:
                 if isinstance(item, threading.Event):
                     item.set()
         self._close()
 
-    def _take(self, seconds: float) -> list[Live | threading.Event | None]:
-        taken: list[Live | threading.Event | None] = []
+    def _take(self) -> list[Live | threading.Event | str | None]:
+        """Wait for something to do; what comes shortly after is done with it."""
+        wait = max(0.0, self._drain_at - time.monotonic()) if self._open or self._ended else None
+        taken: list[Live | threading.Event | str | None] = []
         try:
-            taken.append(self._queue.get(timeout=seconds if self._open or self._ended else None))
+            taken.append(self._queue.get(timeout=wait))
+            if isinstance(taken[0], Live):
+                time.sleep(LINGER)
             while len(taken) < BACKLOG:
                 taken.append(self._queue.get_nowait())
         except queue.Empty:
             pass
         return taken
 
+    def _act(self, item: Live | threading.Event | str | None) -> None:
+        if isinstance(item, str):
+            self._complain(item, "the proxy is too busy")
+        elif isinstance(item, Live) and not item.finished:
+            # An ending is seen as soon as it is set, so it may have been acted on before its turn in the queue.
+            self._open[id(item)] = item
+            if item.ending is not None:
+                self._advance(item)
+                if len(self._ended) >= TOGETHER:
+                    self._write()
+
+    def _drain(self) -> None:
+        for live in tuple(self._open.values()):
+            self._advance(live)
+        self._drain_at = time.monotonic() + PERIOD
+
     def _advance(self, live: Live) -> None:
         """Read what has arrived. Whatever a recorder raises costs this exchange its details, never its row."""
         ending = live.ending
         items: list[Item] = []
-        try:
-            if not live.broken:
-                items += live.read(self.settings.limits, self._secret)
-            if ending is not None:
-                items += live.end(ending)
-        except Exception as error:
-            live.broken = True
-            self._complain("metering_failed", f"{type(error).__name__} while reading {live.opening.flow_id}")
-            if ending is not None:
-                items.append(live.bare(ending))
-        self._ended += [(live, exchange, redacted) for exchange, redacted in items]
+        if not live.broken:
+            live.broken = not self._attempt("metering_failed", lambda: self._read(live, ending, items))
         if ending is not None:
+            if live.broken:
+                items.append(live.bare(ending))
             live.finished = True
+            self._done_bytes += live.handed
             self._open.pop(id(live), None)
             if live.lost:
                 self._count("lagged_bytes", live.lost)
+        for exchange, redacted in items:
+            size = len(redacted.request_body or b"") + len(redacted.response_body or b"") if redacted else 0
+            self._ended.append(Ended(live.tag, exchange, redacted, size))
+            self._ended_bytes += size
+
+    def _read(self, live: Live, ending: Ending | None, items: list[Item]) -> None:
+        while True:
+            items += live.read(self.settings.limits, self._secret)
+            time.sleep(0)  # the event loop may go first
+            if not live.pending:
+                break
+        if ending is not None:
+            items += live.end(ending)
+
+    def _attempt(self, name: str, work: Callable[[], object]) -> bool:
+        """Do what may raise anything: that is counted by name, and costs what was being done, not the thread."""
+        try:
+            work()
+        except Exception as error:
+            self._complain(name, f"{type(error).__name__}: {error}")
+            self._failed = error
+            return False
+        return True
 
     def _write(self) -> None:
         """Write what has ended. A disk that fails keeps it waiting, and beyond a bound the oldest is dropped."""
         if not self._ended:
             return
-        try:
-            shelf = self._shelf or Shelf(self.settings.folder, self.settings.capture)
-            self._shelf = shelf
-            items = [(exchange, redacted) for _, exchange, redacted in self._ended]
-            idents, failures = shelf.write(items, time.time(), self.counters)
-        except (sqlite3.Error, SchemaError, OSError) as error:
-            self._complain("write_failures", f"{type(error).__name__}: {error}")
-            while len(self._ended) > BACKLOG:
-                self._ended.popleft()
-                self._count("rows_dropped")
-            time.sleep(PERIOD)
-            return
+        waiting = list(self._ended)
+        if self._attempt("write_failures", lambda: self._store(waiting)):
+            self._forget()
+        elif isinstance(self._failed, sqlite3.Error | SchemaError | OSError):
+            self._hold(self._failed)
+        else:
+            for ended in waiting:
+                self._store_apart(ended)
+            self._forget()
+
+    def _store(self, waiting: list[Ended]) -> None:
+        items = [(ended.exchange, ended.redacted) for ended in waiting]
+        idents, failures = self._opened().write(items, time.time(), self.counters)
         self.counters.clear()
         for failure in failures[:1]:
             self._complain("captures_dropped", failure, 0)
-        for (live, exchange, _), ident in zip(self._ended, idents, strict=True):
-            self._show(live.tag, exchange, ident)
-        self._ended.clear()
-        self._trim(shelf)
+        for ended, ident in zip(waiting, idents, strict=True):
+            self._attempt("show_failures", partial(self._show, ended.tag, ended.exchange, ident))
+        self._attempt("trim_failures", self._trim)
 
-    def _trim(self, shelf: Shelf) -> None:
+    def _store_apart(self, ended: Ended) -> None:
+        """Write a row by itself, since one of those that were to be written together cannot be: without its capture if
+        need be, and drop it if even that fails.
+        """
+        if self._attempt("write_failures", lambda: self._store([ended])):
+            return
+        ended.redacted = None
+        if self._attempt("write_failures", lambda: self._store([ended])):
+            self._count("captures_dropped")
+        else:
+            self._count("rows_dropped")
+
+    def _forget(self) -> None:
+        self._ended.clear()
+        self._ended_bytes = 0
+
+    def _opened(self) -> Shelf:
+        if self._shelf is None:
+            self._shelf = Shelf(self.settings.folder, self.settings.capture)
+        return self._shelf
+
+    def _hold(self, error: Exception) -> None:
+        """Keep what could not be written within bounds; a database that is damaged is set aside for a new one."""
+        while len(self._ended) > BACKLOG:
+            self._ended_bytes -= self._ended.popleft().size
+            self._count("rows_dropped")
+        for ended in self._ended:
+            if self._ended_bytes <= WAITING_BYTES:
+                break
+            if ended.redacted is not None:
+                self._ended_bytes -= ended.size
+                ended.redacted, ended.size = None, 0
+                self._count("captures_dropped")
+        if damaged(error):
+            self._attempt("renew_failures", self._renew)
+        time.sleep(PERIOD)
+
+    def _renew(self) -> None:
+        shelf, self._shelf = self._shelf, None
+        if shelf is not None:
+            shelf.close()
+        aside = renew(self.settings.folder, time.time())
+        if aside is not None:
+            self._complain("databases_set_aside", f"meter.db is damaged; it is now {aside.name}, and a new one begun")
+
+    def _trim(self) -> None:
         """Keep the archive within its limits, at the start and then once a minute of use."""
         now = time.time()
         if now < self._trim_at:
             return
         self._trim_at = now + TRIM_SECONDS
-        try:
-            gone = shelf.trim(now, self.settings.archive_bytes, self.settings.archive_days)
-        except (sqlite3.Error, OSError) as error:
-            self._complain("trim_failures", f"{type(error).__name__}: {error}")
-            return
+        gone = self._opened().trim(now, self.settings.archive_bytes, self.settings.archive_days)
         if gone:
             log.info("mitmeter: deleted %d segments of captures beyond the archive's limits", len(gone))
 
