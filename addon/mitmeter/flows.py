@@ -62,13 +62,13 @@ def named(request: http.Request) -> dict[bytes, bytes]:
 def match(flow: http.HTTPFlow) -> Match | None:
     """Return who reads this flow, None where no dialect recognises it. A HEAD asks for a POST's headers."""
     data = flow.request.data
-    path = data.path.partition(b"?")[0]
-    key = (data.method, data.http_version, data.host, data.authority, named(flow.request).get(b"host"), path)
+    path, opens = data.path.partition(b"?")[0], upgrades(flow.request)
+    key = (data.method, data.http_version, data.host, data.authority, named(flow.request).get(b"host"), path, opens)
     if key not in _MATCHES:
         if len(_MATCHES) >= MATCHES:
             _MATCHES.clear()
         method = "POST" if flow.request.method == "HEAD" else flow.request.method
-        _MATCHES[key] = find(method, flow.request.pretty_host, flow.request.path.partition("?")[0])
+        _MATCHES[key] = find(method, flow.request.pretty_host, flow.request.path.partition("?")[0], opens)
     return _MATCHES[key]
 
 
