@@ -1,7 +1,5 @@
-"""The command line: `mitmeter [--dir DIR] ls | show | stats | tail | import | path | run | web`."""
+"""The command line: `mitmeter [--dir DIR] ls | show | stats | tail | import | path | run | web`, and those of `upkeep`."""
 
-import base64
-import json
 import os
 import sqlite3
 import sys
@@ -11,17 +9,18 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import click
-from rich.console import Console
 
 import mitmeter
-from mitmeter import shelf, tables
-from mitmeter.archive.record import Record, RecordError
+from mitmeter import choosing, shelf, tables, upkeep
+from mitmeter.archive.record import RecordError
+from mitmeter.choosing import Choice, chosen
+from mitmeter.export import jsonl
 from mitmeter.store.rows import Row
 from mitmeter.store.schema import SchemaError
-from mitmeter.store.sqlite import Store
 from mitmeter.store.surface import to_json
+from mitmeter.terminal import Commands, as_json, console, fail, opened, progress
 
-GROUPS = ("model", "provider", "host", "path", "outcome")
+GROUPS = ("model", "provider", "host", "path", "status", "outcome", "day", "hour")
 POLL_SECONDS = 0.5
 
 
@@ -29,27 +28,7 @@ def _default_folder() -> Path:
     return Path(os.environ.get("MITMETER_DIR") or Path("~/.mitmproxy/meter")).expanduser()
 
 
-def _fail(error: Exception) -> NoReturn:
-    raise click.ClickException(str(error)) from error
-
-
-def _opened(folder: Path) -> Store:
-    try:
-        return Store(folder / "meter.db", readonly=True)
-    except (OSError, sqlite3.Error, SchemaError) as error:
-        _fail(error)
-
-
-def _as_json(value: dict[str, Any]) -> str:
-    """Return one line of ASCII: no separator or control character of a server's breaks the line or the terminal."""
-    return json.dumps(value, separators=(",", ":"))
-
-
-def _console() -> Console:
-    return Console(highlight=False, soft_wrap=not sys.stdout.isatty(), width=None if sys.stdout.isatty() else 160)
-
-
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--dir", "folder", type=click.Path(file_okay=False, path_type=Path), help="The meter_dir to look at.")
 @click.version_option(mitmeter.__version__, prog_name="mitmeter")
 @click.pass_context
@@ -60,27 +39,33 @@ def main(context: click.Context, folder: Path | None) -> None:
 
 
 @main.command("ls")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object a line, oldest first.")
+@click.option("--json", "in_json", is_flag=True, help="One JSON object a line, oldest first.")
 @click.option("--limit", default=50, show_default=True, type=click.IntRange(min=1), help="How many of the newest.")
+@click.option("--count", is_flag=True, help="Print only how many there are.")
+@chosen
 @click.pass_obj
-def list_rows(folder: Path, as_json: bool, limit: int) -> None:
-    """List the newest exchanges."""
-    with _opened(folder) as store:
-        rows = store.rows(limit=limit)
-    if as_json:
+def list_rows(folder: Path, choice: Choice, in_json: bool, limit: int, count: bool) -> None:
+    """List the newest exchanges, of all or of those chosen."""
+    with opened(folder) as store:
+        if count:
+            number = store.requests(choosing.narrowed(folder, store, choice))
+            click.echo(as_json({"count": number}) if in_json else number)
+            return
+        rows = choosing.rows(folder, store, choice, limit)
+    if in_json:
         for row in rows:
-            click.echo(_as_json(to_json(row)))
+            click.echo(as_json(to_json(row)))
     else:
-        _console().print(tables.exchanges(rows))
+        console().print(tables.exchanges(rows))
 
 
 @main.command()
 @click.argument("ident", metavar="ID", type=int)
-@click.option("--json", "as_json", is_flag=True, help="The row and its capture as one JSON object.")
+@click.option("--json", "in_json", is_flag=True, help="The row and its capture as one JSON object.")
 @click.pass_obj
-def show(folder: Path, ident: int, as_json: bool) -> None:
+def show(folder: Path, ident: int, in_json: bool) -> None:
     """Show one exchange with its capture."""
-    with _opened(folder) as store:
+    with opened(folder) as store:
         row = store.row(ident)
         if row is None:
             raise click.ClickException(f"there is no exchange {ident} in {folder}")
@@ -89,78 +74,54 @@ def show(folder: Path, ident: int, as_json: bool) -> None:
         except (OSError, RecordError) as error:
             record = None
             click.echo(f"the capture cannot be read: {error}", err=True)
-    if as_json:
-        click.echo(_as_json({**to_json(row), "capture": None if record is None else capture_json(record)}))
+    if in_json:
+        click.echo(as_json(jsonl.exchange(row, record)))
     else:
         for part in tables.exchange(row, record):
-            _console().print(part)
-
-
-def capture_json(record: Record) -> dict[str, Any]:
-    """Return a capture in plain values: headers as lists of pairs, bodies as text, or base64 where they are none."""
-    capture = record.capture
-    plain: dict[str, Any] = {
-        name: getattr(capture, name)
-        for name in ("method", "url", "http_version", "status", "reason", "request_headers", "response_headers")
-    }
-    plain["response_trailers"] = capture.response_trailers
-    for side in ("request", "response"):
-        body, encoding = _body_json(getattr(capture, f"{side}_body"))
-        plain[f"{side}_body"], plain[f"{side}_body_encoding"] = body, encoding
-        plain[f"{side}_cut"] = getattr(capture, f"{side}_cut")
-    plain["coding"] = capture.coding
-    return plain
-
-
-def _body_json(body: bytes | None) -> tuple[str | None, str | None]:
-    if body is None:
-        return None, None
-    try:
-        return body.decode("utf-8"), "text"
-    except UnicodeDecodeError:
-        return base64.b64encode(body).decode("ascii"), "base64"
+            console().print(part)
 
 
 @main.command()
 @click.option("--by", "group", type=click.Choice(GROUPS), default="model", show_default=True, help="What to add up by.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+@click.option("--json", "in_json", is_flag=True, help="One JSON object.")
+@chosen
 @click.pass_obj
-def stats(folder: Path, group: Any, as_json: bool) -> None:
-    """Add up requests and tokens, and show what was dropped."""
-    with _opened(folder) as store:
-        found, counters = store.stats(group), store.counters()
-    if as_json:
+def stats(folder: Path, choice: Choice, group: Any, in_json: bool) -> None:
+    """Add up requests and tokens, of all or of those chosen, and show what was dropped."""
+    with opened(folder) as store:
+        found, counters = store.stats(group, choosing.narrowed(folder, store, choice)), store.counters()
+    if in_json:
         groups = [{field: getattr(stat, field) for field in stat.__struct_fields__} for stat in found]
-        click.echo(_as_json({"by": group, "groups": groups, "counters": counters}))
+        click.echo(as_json({"by": group, "groups": groups, "counters": counters}))
         return
-    console = _console()
-    console.print(tables.sums(found, group))
+    out = console()
+    out.print(tables.sums(found, group))
     for name, number in counters.items():
-        console.print(f"{name}: {number}", style="yellow")
+        out.print(f"{name}: {number}", style="yellow")
 
 
 @main.command()
-@click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+@click.option("--json", "in_json", is_flag=True, help="One JSON object a line.")
 @click.option(
     "-n", "--lines", default=10, show_default=True, type=click.IntRange(min=0), help="Old rows to begin with."
 )
 @click.pass_obj
-def tail(folder: Path, as_json: bool, lines: int) -> None:
+def tail(folder: Path, in_json: bool, lines: int) -> None:
     """Follow exchanges as they end, until Ctrl-C."""
     try:
         for row in _follow(folder, lines):
-            click.echo(_as_json(to_json(row)) if as_json else tables.tail_line(row))
+            click.echo(as_json(to_json(row)) if in_json else tables.tail_line(row))
             sys.stdout.flush()
     except KeyboardInterrupt:
         return
     except sqlite3.Error as error:
-        _fail(error)
+        fail(error)
 
 
 def _follow(folder: Path, lines: int) -> Iterator[Row]:
-    while not (folder / "meter.db").exists():
+    while not (folder / "meter.db").exists() or not (folder / "meter.db").stat().st_size:
         time.sleep(POLL_SECONDS)
-    with _opened(folder) as store:
+    with opened(folder) as store:
         last = 0
         newest = store.rows(limit=max(lines, 1))
         if newest:
@@ -174,18 +135,23 @@ def _follow(folder: Path, lines: int) -> Iterator[Row]:
 
 
 @main.command("import")
-@click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
 @click.pass_obj
 def import_files(folder: Path, files: tuple[Path, ...]) -> None:
-    """Meter traffic that was recorded before: mitmproxy flow files and HAR logs."""
+    """Bring in what was recorded before: mitmproxy flow files, HAR logs, and archives of other machines."""
     from mitmeter.flows import Unreadable
     from mitmeter.importing import bring_in
 
     try:
-        told = bring_in(folder, files)
+        with progress("importing", None) as step:
+            told = bring_in(folder, files, step)
     except (OSError, sqlite3.Error, SchemaError, Unreadable) as error:
-        _fail(error)
+        fail(error)
     click.echo(f"{told.added} added, {told.known} known already, {told.other} not LLM traffic")
+
+
+for command in (upkeep.export, upkeep.verify, upkeep.prune, upkeep.forget):
+    main.add_command(command)
 
 
 def script() -> Path:

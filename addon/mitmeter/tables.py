@@ -4,12 +4,14 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 
 from rich import box
+from rich.cells import cell_len
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
 from mitmeter.archive.record import Record
 from mitmeter.exchange import Exchange, Headers, Outcome
+from mitmeter.recovery import Verdict
 from mitmeter.store.rows import Row, Stat
 from mitmeter.summary import line, printable
 
@@ -32,15 +34,35 @@ def _rounded(number: float | None, digits: int = 0) -> str:
 
 
 def _when(started: float) -> str:
-    return datetime.fromtimestamp(started).astimezone().strftime("%m-%d %H:%M:%S")
+    try:
+        when = datetime.fromtimestamp(started)
+    except (ValueError, OverflowError, OSError):
+        return "?"
+    return when.fromtimestamp(started).astimezone().strftime("%m-%d %H:%M:%S")
 
 
-def _table(*columns: str, title: str | None = None) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, title=title, title_justify="left", pad_edge=False, padding=(0, 1, 0, 0))
-    for column in columns:
-        name = column.removesuffix(">")
-        table.add_column(name, justify="right" if name != column else "left", no_wrap=True, overflow="ellipsis")
-    return table
+class _Rows:
+    """A table whose columns keep their width, but those named to shrink; a column's name ends in `>` for numbers."""
+
+    def __init__(self, *columns: str, shrinking: tuple[str, ...]) -> None:
+        self.columns, self.shrinking, self.cells = columns, shrinking, list[tuple[str | Text, ...]]()
+
+    def add_row(self, *cells: str | Text) -> None:
+        self.cells.append(cells)
+
+    def table(self) -> Table:
+        table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+        for at, column in enumerate(self.columns):
+            name = column.removesuffix(">")
+            # rich shrinks what wraps or has no width of its own: a least width keeps it from that.
+            widest = max([cell_len(str(cells[at])) for cells in self.cells] + [cell_len(name)])
+            least = None if name in self.shrinking else widest
+            table.add_column(
+                name, justify="right" if name != column else "left", no_wrap=True, overflow="ellipsis", min_width=least
+            )
+        for cells in self.cells:
+            table.add_row(*cells)
+        return table
 
 
 def _outcome(exchange: Exchange) -> Text:
@@ -52,7 +74,8 @@ def _outcome(exchange: Exchange) -> Text:
 
 def exchanges(rows: Iterable[Row]) -> RenderableType:
     """Return the table of `ls`, oldest first."""
-    table = _table("id>", "time", "model", "api", "in>", "cached>", "out>", "first ms>", "ms>", "t/s>", "outcome")
+    columns = ("id>", "time", "model", "api", "in>", "cached>", "out>", "first ms>", "ms>", "t/s>", "outcome")
+    table = _Rows(*columns, shrinking=("model", "outcome"))
     for row in rows:
         exchange, usage, timing = row.exchange, row.exchange.usage, row.exchange.timing
         table.add_row(
@@ -68,13 +91,13 @@ def exchanges(rows: Iterable[Row]) -> RenderableType:
             _rounded(timing.tokens_per_second, 1),
             _outcome(exchange),
         )
-    return table if table.row_count else Text("nothing has been metered yet", "dim")
+    return table.table() if table.cells else Text("nothing has been metered yet", "dim")
 
 
 def sums(stats: Iterable[Stat], group: str) -> Table:
     """Return the table of `stats`."""
     columns = ("requests>", "failed>", "cut>", "in>", "cached>", "written>", "out>", "reasoning>", "first ms>", "ms>")
-    table = _table(group, *columns)
+    table = _Rows(group, *columns, shrinking=(group,))
     for stat in stats:
         table.add_row(
             printable(stat.name) or "?",
@@ -84,7 +107,7 @@ def sums(stats: Iterable[Stat], group: str) -> Table:
             _rounded(stat.first_token_ms),
             _rounded(stat.duration_ms),
         )
-    return table
+    return table.table()
 
 
 def tail_line(row: Row) -> str:
@@ -154,3 +177,16 @@ def _body(body: bytes) -> str:
     text = body[:SHOWN].decode("utf-8", "replace")
     shown = "".join(sign if sign.isprintable() or sign in "\n\t" else "\N{REPLACEMENT CHARACTER}" for sign in text)
     return shown + (f"\n… {len(body) - SHOWN:,} more bytes; use --json for all of them" if len(body) > SHOWN else "")
+
+
+def verdict(found: Verdict, dry: bool) -> Iterator[Text]:
+    """Yield what `verify` prints."""
+    made = f"; {found.indexed} that were not indexed {'would be' if dry else 'are now'}" if found.indexed else ""
+    rows = f", with {found.rows_made} rows made again" if found.rows_made else ""
+    yield Text(f"{found.segments} segments, {found.captures} captures read{made}{rows}")
+    for finding in found.findings:
+        lost = f": exchanges {', '.join(map(str, finding.idents[:20]))}" if finding.idents else ""
+        more = " …" if len(finding.idents) > 20 else ""
+        place = f"{finding.segment}: " if finding.segment else ""
+        yield Text(f"{finding.kind}  {place}{printable(finding.what, 300)}{lost}{more}", "red")
+    yield Text("sound", "green") if found.sound else Text("damaged: what is not named here is whole", "red")

@@ -1,0 +1,70 @@
+"""What the commands share: opening a meter_dir, failing in one line, JSON lines, the console, progress."""
+
+import contextlib
+import json
+import sqlite3
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, NoReturn
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from mitmeter.archive.record import RecordError
+from mitmeter.store.schema import SchemaError
+from mitmeter.store.sqlite import Store
+
+type Step = Callable[[], None]
+
+
+class Commands(click.Group):
+    """Commands whose failures over a folder or a file are one line, not a traceback."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; raises click.ClickException instead of what reading and writing raises."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            raise
+        except (OSError, sqlite3.Error, SchemaError, RecordError) as error:
+            fail(error)
+
+
+def fail(error: Exception) -> NoReturn:
+    """End the command with the error as its one line."""
+    damaged = isinstance(error, sqlite3.DatabaseError) and not isinstance(error, sqlite3.OperationalError)
+    advice = "; `mitmeter verify` says what can be read" if damaged and "verify" not in str(error) else ""
+    raise click.ClickException(f"{error}{advice}") from error
+
+
+def opened(folder: Path, *, readonly: bool = True) -> Store:
+    """Open the database of a meter_dir that is there, or fail."""
+    path = folder / "meter.db"
+    try:
+        if not readonly and not path.exists() and not (folder / "captures").is_dir():
+            raise FileNotFoundError(f"no database at {path}: nothing has been metered there yet")
+        return Store(path, readonly=readonly)
+    except (OSError, sqlite3.Error, SchemaError) as error:
+        fail(error)
+
+
+def as_json(value: Any) -> str:
+    """Return one line of ASCII: no separator or control character of a server's breaks the line or the terminal."""
+    return json.dumps(value, separators=(",", ":"))
+
+
+def console() -> Console:
+    """Return the console for tables, as wide as the terminal, or 160 columns where there is none."""
+    return Console(highlight=False, soft_wrap=not sys.stdout.isatty(), width=None if sys.stdout.isatty() else 160)
+
+
+@contextlib.contextmanager
+def progress(what: str, total: int | None) -> Iterator[Step]:
+    """Show how far long work has come, on stderr where that is a terminal; call what is given for each step."""
+    columns = (TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    told = Console(stderr=True)
+    with Progress(*columns, console=told, transient=True, disable=not told.is_terminal) as bar:
+        task = bar.add_task(what, total=total)
+        yield lambda: bar.advance(task)
