@@ -26,7 +26,7 @@ SMALL = 1 << 20
 STREAMS = (b"h2", b"h3")
 
 MATCHES = 4096
-_MATCHES: dict[tuple[bytes, bytes, str, bytes, bytes | None, bytes], Match | None] = {}
+_MATCHES: dict[tuple[bytes, bytes, str, bytes, bytes | None, bytes, bool], Match | None] = {}
 
 
 def text(raw: bytes) -> str:
