@@ -6,13 +6,15 @@ from collections import Counter
 from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
+from urllib.parse import urlsplit, urlunsplit
 
-from mitmproxy import exceptions, flowfilter, http
-from mitmproxy.io import FlowReader
+from mitmproxy import connection, exceptions, flowfilter, http
+from mitmproxy.flow import Error
+from mitmproxy.io import FlowReader, FlowWriter
 from msgspec import to_builtins
 
-from mitmeter.exchange import Answer, Client, Exchange, Headers, Opening, Outcome
+from mitmeter.exchange import Answer, Capture, Client, Exchange, Headers, Opening, Outcome
 from mitmeter.live import Live, LiveSocket
 from mitmeter.recorder import UNKNOWN, Limits, Recorder
 from mitmeter.redact import Redacted
@@ -255,3 +257,73 @@ def replayed(flow: http.HTTPFlow, reader: Match, limits: Limits, secret: bytes) 
     if cause is not None:
         outcome = Outcome.CLIENT_ABORTED if cause == "Client disconnected." else Outcome.UPSTREAM_ABORTED
     return recorder.close(outcome, ended, cause)
+
+
+def rebuilt(exchange: Exchange, capture: Capture) -> http.HTTPFlow:
+    """Return the flow of a captured exchange, as far as the capture tells; its body is decompressed.
+
+    Its id is the flow's own, but for the responses of one WebSocket connection, which are a flow each.
+    """
+    url = urlsplit(capture.url)
+    secure = url.scheme in ("https", "wss")
+    host, port = url.hostname or exchange.host, url.port or (443 if secure else 80)
+    peer = (exchange.client.address or "127.0.0.1", 0)
+    client = connection.Client(peername=peer, sockname=("127.0.0.1", 0), timestamp_start=capture.started)
+    server = connection.Server(address=(host, port))
+    flow = http.HTTPFlow(client, server)
+    socket = capture.status == 101
+    flow.id = str(uuid.uuid5(uuid.NAMESPACE_URL, f"{capture.flow_id} {capture.started}")) if socket else capture.flow_id
+    path = urlunsplit(("", "", url.path or "/", url.query, ""))
+    flow.request = http.Request(
+        host=host,
+        port=port,
+        method=capture.method.encode(),
+        scheme=b"https" if secure else b"http",
+        authority=b"",
+        path=path.encode("utf-8", "replace"),
+        http_version=capture.http_version.encode() or b"HTTP/1.1",
+        headers=_stated(capture.request_headers, capture.request_body),
+        content=capture.request_body,
+        trailers=None,
+        timestamp_start=capture.started,
+        timestamp_end=capture.started,
+    )
+    ended = capture.ended or capture.started
+    if capture.status is not None:
+        answered = capture.started + (exchange.timing.headers_ms or 0.0) / 1000
+        trailers = capture.response_trailers
+        flow.response = http.Response(
+            http_version=capture.http_version.encode() or b"HTTP/1.1",
+            status_code=capture.status,
+            reason=(capture.reason or "").encode("latin-1", "replace"),
+            headers=_stated(capture.response_headers, capture.response_body, decoded=capture.coding is None),
+            content=capture.response_body,
+            trailers=None if trailers is None else _lines(trailers),
+            timestamp_start=answered,
+            timestamp_end=max(ended, answered),
+        )
+    if exchange.outcome in (Outcome.CLIENT_ABORTED, Outcome.UPSTREAM_ABORTED, Outcome.UNREACHABLE):
+        told = "Client disconnected." if exchange.outcome is Outcome.CLIENT_ABORTED else exchange.error
+        flow.error = Error(told or exchange.outcome.value, ended)
+    return flow
+
+
+def _lines(headers: Headers) -> http.Headers:
+    return http.Headers(
+        [(name.encode("utf-8", "replace"), value.encode("utf-8", "replace")) for name, value in headers]
+    )
+
+
+def _stated(headers: Headers | None, body: bytes | None, decoded: bool = True) -> http.Headers:
+    """Return headers that are true of the body as it is kept: no coding that was undone, the length that it has."""
+    told = _lines(headers or ())
+    if decoded:
+        told.pop("content-encoding", None)
+    if body is not None and "transfer-encoding" not in told and (body or "content-length" in told):
+        told["content-length"] = str(len(body))
+    return told
+
+
+def write_flow(file: BinaryIO, flow: http.HTTPFlow) -> None:
+    """Append a flow to a flow file; raises OSError."""
+    FlowWriter(file).add(flow)  # type: ignore[no-untyped-call]  # mitmproxy leaves it untyped
