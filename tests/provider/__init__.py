@@ -6,6 +6,7 @@
 
 It answers `/v1/chat/completions`, `/v1/completions`, `/v1/responses`, `/v1/embeddings`, `/v1/messages`,
 `/v1/messages/count_tokens` (and `GET /v1/models`, `GET /requests`: what it was sent) in the shape of the real APIs.
+An upgrade to a WebSocket, at any path, is a session of the Realtime API (`provider.websocket`).
 The same request always gets the same bytes, so a direct run and one through a proxy can be compared.
 
 Tokens: one per whitespace-separated word, see `provider.tokens`.

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Self
 
-from provider import chat, messages, responses
+from provider import chat, messages, responses, websocket
 from provider.answer import Answer, answer
 from provider.reply import Reply, document
 from provider.shape import encoded, split
@@ -159,6 +159,14 @@ async def _write(reply: Reply, wish: Steer, reader: asyncio.StreamReader, writer
     await writer.drain()
 
 
+async def _socket(seen: Seen, wish: Steer, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    head, extensions = websocket.handshake({name.lower(): value for name, value in seen.headers})
+    writer.write(head)
+    if await websocket.Session(reader, writer, wish, extensions).run(seen.target):
+        await _fail_at(wish, reader, writer)
+    raise Closed
+
+
 @dataclass
 class Wire:
     """One listener's connections, and the requests they brought (the newest 10,000)."""
@@ -179,6 +187,8 @@ class Wire:
             await reader.read()
         if wish.fault in {"silent", "no-headers"}:
             raise Closed
+        if (seen.find("upgrade") or "").lower() == "websocket" and wish.fault != "status":
+            return await _socket(seen, wish, reader, writer)
         if wish.fault == "204":
             writer.write(b"HTTP/1.1 204 No Content\r\nx-request-id: req_standin\r\n\r\n")
             return await writer.drain()
