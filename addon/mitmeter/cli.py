@@ -1,4 +1,4 @@
-"""The command line: `mitmeter [--dir DIR] ls | show | stats | tail | import | path | run | web`, and those of `upkeep`."""
+"""The command line: `mitmeter [--dir DIR] ls | show | stats | tail | import | path | run | web` and `upkeep`."""
 
 import os
 import sqlite3

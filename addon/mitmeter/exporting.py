@@ -100,14 +100,14 @@ def _har(file: BinaryIO, found: Iterator[Captured]) -> tuple[int, int]:
 
 
 def _frame(file: BinaryIO, found: Iterator[Captured]) -> tuple[int, int]:
-    kept: list[Record] = []
+    kept: list[Record | None] = []
     for _, record in found:
-        if record is None:
-            raise ValueError("this exchange has no capture that can be read")
         kept.append(record)
         if len(kept) > 1:
             break
     if len(kept) != 1:
         raise ValueError("a frame holds one capture: name one ID")
+    if kept[0] is None:
+        raise ValueError("this exchange has no capture that can be read")
     file.write(llama_swap_frame(kept[0]))
     return 1, 0

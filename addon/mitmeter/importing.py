@@ -1,16 +1,27 @@
 """Traffic that was recorded before, brought into a meter_dir."""
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from msgspec import Struct
 
 from mitmeter import flows
+from mitmeter.archive.content import content, records
+from mitmeter.archive.record import RecordError, decode
+from mitmeter.archive.segments import SUFFIX
+from mitmeter.exchange import Exchange
 from mitmeter.recorder import Limits
-from mitmeter.shelf import Item, Shelf, private_folder, secret_of
+from mitmeter.recovery import exchange_of
+from mitmeter.redact import Redacted, redact
+from mitmeter.shelf import Item, Shelf, captures, private_folder, secret_of
+from mitmeter.store.sqlite import Store
 
 TOGETHER = 50
+
+type Found = tuple[tuple[str, float], Callable[[], Item | None]]
 
 
 class Imported(Struct, kw_only=True):
@@ -22,31 +33,84 @@ class Imported(Struct, kw_only=True):
 
 
 def bring_in(folder: Path, files: Iterable[Path], seen: Callable[[], None] = lambda: None) -> Imported:
-    """Meter the flows of mitmproxy flow files and HAR logs into a meter_dir; `seen` is called for each flow.
+    """Bring flow files, HAR logs, segments and other meter_dirs into a meter_dir; `seen` is called for each exchange.
 
-    A flow that is there already, by its id and start, is not added again. Raises OSError, and flows.Unreadable after
-    everything before the damage has been kept.
+    One that is there already, by its flow's id and its start, is not added again. Raises OSError, sqlite3.Error, and
+    flows.Unreadable after everything before the damage has been kept.
     """
     private_folder(folder)
-    secret, limits, told = secret_of(folder), Limits(), Imported()
+    secret, told = secret_of(folder), Imported()
     with Shelf(folder) as shelf:
         for path in files:
             fresh: dict[tuple[str, float], Item] = {}
             try:
-                for flow in flows.recorded(path):
+                for key, make in _found(path, secret):
                     seen()
-                    reader, key = flows.match(flow), (flow.id, flow.request.timestamp_start)
-                    if reader is None:
-                        told.other += 1
-                    elif key in fresh or shelf.store.find(*key) is not None:
+                    if key in fresh or shelf.store.find(*key) is not None:
                         told.known += 1
-                    else:
-                        fresh[key] = flows.replayed(flow, reader, limits, secret)
+                        continue
+                    item = make()
+                    if item is None:
+                        told.other += 1
+                        continue
+                    fresh[key] = item
                     if len(fresh) == TOGETHER:
                         told.added += _keep(shelf, fresh)
             finally:
                 told.added += _keep(shelf, fresh)
     return told
+
+
+def _found(path: Path, secret: bytes) -> Iterator[Found]:
+    if path.is_dir():
+        yield from _archive(path)
+    elif path.name.endswith(SUFFIX):
+        yield from _segment(path)
+    else:
+        for flow in flows.recorded(path):
+            yield (flow.id, flow.request.timestamp_start), partial(_metered, flow, secret)
+
+
+def _metered(flow: Any, secret: bytes) -> Item | None:
+    reader = flows.match(flow)
+    return None if reader is None else flows.replayed(flow, reader, Limits(), secret)
+
+
+def _archive(folder: Path) -> Iterator[Found]:
+    """Yield what a meter_dir holds: its rows with their captures, or where it has no database, its segments alone."""
+    if not (folder / "meter.db").exists():
+        segments = sorted(folder.rglob(f"*{SUFFIX}"))
+        if not segments:
+            raise flows.Unreadable(f"{folder} is no meter_dir: it has neither a meter.db nor segments")
+        for path in segments:
+            yield from _segment(path)
+        return
+    with Store(folder / "meter.db", readonly=True) as store:
+        after = 0
+        while page := store.rows(limit=TOGETHER, after=after, newest=False):
+            after = page[-1].id
+            for row, record, _ in captures(folder, store, page):
+                redacted = None if record is None else redact(record.capture)
+                yield (row.exchange.flow_id, row.exchange.started), partial(_pair, row.exchange, redacted)
+
+
+def _segment(path: Path) -> Iterator[Found]:
+    data, damage = content(path)
+    for _, found in records(data, 0, len(data)):
+        try:
+            record = None if found is None else decode(found)
+        except RecordError:
+            record = None
+        exchange = None if record is None else exchange_of(record)
+        if record is not None and exchange is not None:
+            key = (exchange.flow_id, exchange.started)
+            yield key, partial(_pair, exchange, redact(record.capture))
+    if damage is not None:
+        raise flows.Unreadable(f"{path}: {damage}")
+
+
+def _pair(exchange: Exchange, redacted: Redacted | None) -> Item | None:
+    return exchange, redacted
 
 
 def _keep(shelf: Shelf, fresh: dict[tuple[str, float], Item]) -> int:

@@ -4,8 +4,10 @@ Captures are written first and rows committed after, so a row never points at by
 cannot be written costs the capture, not the row.
 """
 
+import contextlib
 import os
 import secrets
+import sqlite3
 import stat
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -22,6 +24,9 @@ from mitmeter.recovery import Verdict
 from mitmeter.redact import Redacted, without_bodies
 from mitmeter.store.rows import Row
 from mitmeter.store.sqlite import Batch, Store
+
+# A segment that is open cannot lose single captures, and one that is begun often costs what is not new.
+SEAL_SECONDS = 3600.0
 
 type Kept = Literal["all", "headers", "none"]
 type Item = tuple[Exchange, Redacted | None]
@@ -67,6 +72,9 @@ class Shelf:
         self.store = Store(folder / "meter.db")
         self.captures = folder / "captures"
         self._writer = SegmentWriter(self.captures)
+        self._begun: float | None = None
+        self._recovered = False
+        self._limits: tuple[int, int | None] | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -94,6 +102,12 @@ class Shelf:
                         batch.count("captures_dropped", 1)
             for name, number in counters.items():
                 batch.count(name, number)
+        if self._writer.begun != self._begun:
+            self._begun = self._writer.begun
+            if self._limits is not None:
+                # Another segment was begun: the limit is held here, and what keeps it from that told by the next trim.
+                with contextlib.suppress(sqlite3.Error, OSError):
+                    retention.trim(self.folder, self.store, now, *self._limits)
         return idents, failures
 
     def _archive(self, batch: Batch, ident: int, exchange: Exchange, redacted: Redacted, now: float) -> None:
@@ -103,8 +117,15 @@ class Shelf:
     def trim(self, now: float, limit_bytes: int, days: int | None) -> list[str]:
         """Delete the oldest segments beyond a size or an age, but none that a writer has open; rows stay.
 
-        `now` is epoch seconds. Returns the names of what is gone; raises sqlite3.Error and OSError.
+        To be called now and then: the limits hold from then on, a segment that is old is ended, and the first time
+        what writers that died have left is indexed. `now` is epoch seconds. Returns the names of what is gone; raises
+        sqlite3.Error and OSError.
         """
+        if not self._recovered:
+            self._recovered = True
+            self.recover()
+        self._limits = (limit_bytes, days)
+        self.seal(now, SEAL_SECONDS)
         return retention.trim(self.folder, self.store, now, limit_bytes, days)
 
     def recover(self) -> Verdict:
