@@ -8,6 +8,7 @@ from typing import Any
 from msgspec import Struct
 
 from mitmeter.recorder import Limits
+from mitmeter.redact.policy import Policy
 from mitmeter.worker import Settings
 
 PREFIX = "meter_"
@@ -29,10 +30,14 @@ OPTIONS = (
     Option("meter_body_limit", "16m", "Bytes of each body that a capture keeps (k, m, g allowed)."),
     Option("meter_archive_limit", "2g", "Bytes of captures to keep; the oldest segments go first, rows stay."),
     Option("meter_archive_days", 0, "Days to keep captures (0: until the limit); rows stay."),
+    Option("meter_keep_headers", "", "Headers whose values captures keep too (comma list)."),
+    Option("meter_redact_headers", "", "Headers whose values are never kept, nor found elsewhere (comma list)."),
+    Option("meter_redact_pii", False, "Redact e-mail addresses, card and account numbers in bodies too."),
 )
 NAMES = tuple(option.name for option in OPTIONS)
 
 _SIZE = re.compile(r"(\d{1,15})([kmgt]?)b?", re.IGNORECASE)
+_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9a-z-]+")
 _UNITS = {"": 0, "k": 10, "m": 20, "g": 30, "t": 40}
 
 
@@ -44,6 +49,15 @@ def size(name: str, value: str) -> int:
     return int(found[1]) << _UNITS[found[2].lower()]
 
 
+def header_names(name: str, value: str) -> frozenset[str]:
+    """Return the names of a comma list, in lower case; raises ValueError that says what is accepted."""
+    listed = [one.strip().lower() for one in value.split(",") if one.strip()]
+    wrong = [one for one in listed if not _NAME.fullmatch(one)]
+    if wrong:
+        raise ValueError(f"{name}: {wrong[0]!r} is not a header's name; accepted are names with commas between them")
+    return frozenset(listed)
+
+
 def settings(values: Mapping[str, Any], confdir: str) -> Settings:
     """Return what the options come to; raises ValueError that says what is accepted."""
     for option in OPTIONS:
@@ -52,10 +66,12 @@ def settings(values: Mapping[str, Any], confdir: str) -> Settings:
     days = values["meter_archive_days"]
     if days < 0:
         raise ValueError("meter_archive_days: accepted is a number of days, or 0 for no limit by age")
+    kept, forced = (header_names(name, values[name]) for name in ("meter_keep_headers", "meter_redact_headers"))
+    policy = Policy(keep=kept, redact=forced, pii=values["meter_redact_pii"])
     return Settings(
         folder=Path(values["meter_dir"] or Path(confdir) / "meter").expanduser().absolute(),
         capture=values["meter_capture"],
-        limits=Limits(body=size("meter_body_limit", values["meter_body_limit"])),
+        limits=Limits(body=size("meter_body_limit", values["meter_body_limit"]), policy=policy),
         archive_bytes=size("meter_archive_limit", values["meter_archive_limit"]),
         archive_days=days or None,
     )

@@ -29,7 +29,8 @@ from mitmeter.exchange import (
     Usage,
     field_values,
 )
-from mitmeter.redact import Redacted, redact
+from mitmeter.redact import Redacted, Redactor
+from mitmeter.redact.policy import DEFAULT, Policy
 from mitmeter.redact.secrets import credential
 from mitmeter.usage.asked import read_request
 from mitmeter.usage.dialect import Dialect, Keep
@@ -49,12 +50,16 @@ MEDIA = ("audio/", "image/", "video/", "application/octet-stream")
 
 
 class Limits(Struct, frozen=True, kw_only=True):
-    """Bytes: what a capture keeps of each body, what decompression may yield, what one message may hold."""
+    """Bytes: what a capture keeps of each body, what decompression may yield, what one message may hold.
+
+    `policy` is what a user adds to the rules of what is redacted.
+    """
 
     body: int = 16 << 20
     decoded: int = 256 << 20
     message: int = 64 << 20
     ratio: int = 2000
+    policy: Policy = DEFAULT
 
 
 class Recorder:
@@ -200,7 +205,9 @@ class Recorder:
         if error is None and outcome is not Outcome.COMPLETE:
             error = shorten(cause)
         exchange = self._exchange(reading, outcome, usage, timing, error, error_type)
-        return exchange, redact(self._capture(outcome, at))
+        redactor = _redactor(self.opening, self._answer, self._trailers, self.limits.policy)
+        streams = self._messages is not None and self._messages.streaming
+        return redactor.exchange(exchange), redactor.capture(self._capture(outcome, at), stream=streams)
 
     def _finish(self) -> None:
         if self._codings is None or self._messages is None:
@@ -376,11 +383,17 @@ def _decode_rate(usage: Usage, reading: Reading, first: float | None, last: floa
     return round(seen / (last - first), 3) if seen > 0 else None
 
 
+def _redactor(opening: Opening, answer: Answer | None, trailers: Headers | None, policy: Policy) -> Redactor:
+    """Return what takes an exchange's own secrets out of all that is told of it."""
+    answered = [headers for headers in (answer.headers if answer else None, trailers) if headers]
+    return Redactor(opening.headers, opening.url, answered, policy)
+
+
 def bare(opening: Opening, answer: Answer | None, match: Match | None, outcome: Outcome, at: float) -> Exchange:
     """Return the row of an exchange that could not be read: its head, its outcome, and that metering failed."""
     address = urlsplit(opening.url)
     reader = match or UNKNOWN
-    return Exchange(
+    exchange = Exchange(
         flow_id=opening.flow_id,
         started=opening.started,
         method=opening.method,
@@ -395,3 +408,4 @@ def bare(opening: Opening, answer: Answer | None, match: Match | None, outcome: 
         client=opening.client,
         anomalies=("metering_failed",),
     )
+    return _redactor(opening, answer, None, DEFAULT).exchange(exchange)

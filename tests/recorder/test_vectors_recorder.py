@@ -26,7 +26,10 @@ WITHOUT_UPLOAD = ["req_headers", "resp_headers", "resp_body"]
 NOT_LLM = "no model generates tokens there, so no dialect claims it and the traffic is not touched (law 11)"
 AS_SENT = "headers stay as they came; `coding`, which is None, says that the body beside them is decoded"
 
+UNKNOWN = "a header that nobody knows to be harmless keeps its name only: deny by default"
+
 OURS: dict[str, tuple[dict[str, Any], str]] = {
+    "rec-01": ({"resp_headers": {"Content-Type": ["application/json"], "X-Custom": ["[REDACTED]"]}}, UNKNOWN),
     "/sdapi/v1/loras": ({"kept": None}, f"a GET route, which llama-swap never records either: {NOT_LLM}"),
     "/props": ({"kept": None}, f"a GET route, which llama-swap never records either: {NOT_LLM}"),
     "/v1/audio/translations": (
@@ -84,11 +87,11 @@ OURS: dict[str, tuple[dict[str, Any], str]] = {
             },
             "resp_headers": {
                 "Set-Cookie": ["[REDACTED]", "[REDACTED]"],
-                "X-Multi": ["1", "2"],
+                "X-Multi": ["[REDACTED]", "[REDACTED]"],
                 "Content-Type": ["application/json"],
             },
         },
-        "every value of a repeated header is kept, and the keys of every provider are redacted",
+        f"every value of a repeated header is treated, and the keys of every provider are redacted; {UNKNOWN}",
     ),
     "rec-17": ({"recorded": True}, "llama-swap refuses a request without a model itself; here the upstream answered"),
     "rec-18": (

@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 
 from mitmeter.exchange import Capture, Outcome
 from mitmeter.redact import redact, without_bodies
-from mitmeter.redact.headers import REDACTED, is_sensitive, redact_headers, redact_url
+from mitmeter.redact.headers import is_sensitive, redact_headers
+from mitmeter.redact.urls import REDACTED, redact_url
 
 SENSITIVE = (
     *("authorization", "proxy-authorization", "x-forwarded-authorization", "x-serverless-authorization"),
@@ -61,13 +62,13 @@ def test_harmless(name: str) -> None:
 
 
 def test_order_names_and_every_value() -> None:
-    headers = (("Set-Cookie", "a=1"), ("X-Multi", "1"), ("set-cookie", ""), ("X-Multi", "2"), ("Authorization", "B x"))
+    headers = (("Set-Cookie", "a=1"), ("Accept", "1"), ("set-cookie", ""), ("Accept", "2"), ("X-Multi", "3"))
     assert redact_headers(headers) == (
         ("Set-Cookie", REDACTED),
-        ("X-Multi", "1"),
+        ("Accept", "1"),
         ("set-cookie", REDACTED),
-        ("X-Multi", "2"),
-        ("Authorization", REDACTED),
+        ("Accept", "2"),
+        ("X-Multi", REDACTED),
     )
 
 
@@ -75,9 +76,9 @@ def test_order_names_and_every_value() -> None:
     ("url", "redacted"),
     [
         pytest.param("https://h/p", "https://h/p", id="nothing"),
-        pytest.param("https://h/p?a=1&b=2", "https://h/p?a=1&b=2", id="harmless"),
+        pytest.param("https://h/p?alt=1&n=2", "https://h/p?alt=1&n=2", id="harmless"),
         pytest.param("https://h/p?key=k", f"https://h/p?key={REDACTED}", id="key"),
-        pytest.param("https://h/p?a=1&key=k&b=2", f"https://h/p?a=1&key={REDACTED}&b=2", id="among others"),
+        pytest.param("https://h/p?alt=1&key=k&n=2", f"https://h/p?alt=1&key={REDACTED}&n=2", id="among others"),
         pytest.param("https://h/p?api_key=k", f"https://h/p?api_key={REDACTED}", id="api_key"),
         pytest.param("https://h/p?api-key=k", f"https://h/p?api-key={REDACTED}", id="api-key"),
         pytest.param("https://h/p?apikey=k", f"https://h/p?apikey={REDACTED}", id="apikey"),
@@ -93,7 +94,7 @@ def test_order_names_and_every_value() -> None:
         pytest.param("https://h/p?key=a&key=b", f"https://h/p?key={REDACTED}&key={REDACTED}", id="twice"),
         pytest.param("https://h/p?key", "https://h/p?key", id="no value"),
         pytest.param("https://h/p?", "https://h/p?", id="empty"),
-        pytest.param("https://h/p?a=1?key=k", "https://h/p?a=1?key=k", id="a question mark in a value"),
+        pytest.param("https://h/p?alt=1?key=k", f"https://h/p?alt={REDACTED}", id="a question mark in a value"),
         pytest.param("https://u:pw@h/p", "https://h/p", id="user and password"),
         pytest.param("https://sk-1@h:8443/p", "https://h:8443/p", id="user alone"),
         pytest.param("https://u:p@w@h/p", "https://h/p", id="an at sign in the password"),
@@ -102,6 +103,18 @@ def test_order_names_and_every_value() -> None:
         pytest.param("https://h/p#access_token=k", "https://h/p", id="fragment"),
         pytest.param("/p?key=k", f"/p?key={REDACTED}", id="no host"),
         pytest.param("", "", id="nothing at all"),
+        pytest.param("https://h/p?color=k", f"https://h/p?color={REDACTED}", id="a name that nobody knows"),
+        pytest.param("https://h/p?model=m;key=k", f"https://h/p?model={REDACTED}", id="a pair within a harmless value"),
+        pytest.param("https://h/p?model=org/a-b:1.5%3Ab", "https://h/p?model=org/a-b:1.5%3Ab", id="a model"),
+        pytest.param("https://h/p?sk-1234", f"https://h/p?{REDACTED}", id="a value alone"),
+        pytest.param(
+            "https://h/v1/aB3dE6gH9jK2mN5pQ8sT1vW4yZ7bC0eF/chat",
+            f"https://h/v1/{REDACTED}/chat",
+            id="a key in the path",
+        ),
+        pytest.param(
+            "https://h/v1/responses/resp_68a0c5f2c0d081a0", "https://h/v1/responses/resp_68a0c5f2c0d081a0", id="an id"
+        ),
     ],
 )
 def test_redact_url(url: str, redacted: str) -> None:
@@ -117,13 +130,13 @@ def test_no_value_of_a_sensitive_header_is_left(name: str, before: str, after: s
 
 
 def test_a_capture_without_its_secrets() -> None:
-    secret = (("X-Api-Key", SECRET), ("Cookie", SECRET), ("X", "kept"))
+    secret = (("X-Api-Key", SECRET), ("Cookie", SECRET), ("Accept", "kept"))
     redacted = redact(
         Capture(
             flow_id="f",
             started=0.0,
             method="POST",
-            url=f"https://user:{SECRET}@h/p?key={SECRET}&a=1",
+            url=f"https://user:{SECRET}@h/p?key={SECRET}&alt=1",
             path="/p",
             http_version="HTTP/1.1",
             outcome=Outcome.COMPLETE,
@@ -135,8 +148,8 @@ def test_a_capture_without_its_secrets() -> None:
         )
     )
     assert SECRET not in repr(redacted)
-    assert redacted.url == f"https://h/p?key={REDACTED}&a=1"
-    assert (redacted.request_headers or ())[2] == ("X", "kept")
+    assert redacted.url == f"https://h/p?key={REDACTED}&alt=1"
+    assert (redacted.request_headers or ())[2] == ("Accept", "kept")
     assert redacted.request_body == redacted.response_body == b"body"
     bare = without_bodies(redacted)
     assert (bare.request_body, bare.response_body, bare.url) == (None, None, redacted.url)

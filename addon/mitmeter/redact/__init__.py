@@ -1,24 +1,120 @@
 """Capture -> Redacted. Nothing else makes a `Redacted`, and sinks accept nothing else."""
 
+from collections.abc import Iterable
 from typing import Any
 
+import msgspec
 from msgspec.structs import asdict, replace
 
-from mitmeter.exchange import Capture, Headers
-from mitmeter.redact.headers import redact_headers, redact_url
+from mitmeter.exchange import Capture, Exchange, Headers, Outcome
+from mitmeter.redact.headers import redact_headers
+from mitmeter.redact.patch import merged, patched
+from mitmeter.redact.policy import DEFAULT, Policy
+from mitmeter.redact.scan import TooMany
+from mitmeter.redact.shapes import Span, find_shapes, marker
+from mitmeter.redact.stitched import find_stitched
+from mitmeter.redact.urls import REDACTED, redact_path, redact_url
+from mitmeter.redact.values import finder, known_values
+
+_MARK = REDACTED.encode()
+_WORDS = ("method", "host", "path", "model", "request_model", "content_type", "error", "error_type")
+_ENDS = ("finish", "service_tier", "response_id")
 
 
 class Redacted(Capture, frozen=True, kw_only=True):
     """A capture that may be stored."""
 
 
-def redact(capture: Capture) -> Redacted:
-    """Take the credentials out of a capture: header values, query values, the user part of the URL."""
-    fields: dict[str, Any] = asdict(capture)
-    for name in ("request_headers", "response_headers", "response_trailers"):
-        headers: Headers | None = fields[name]
-        fields[name] = None if headers is None else redact_headers(headers)
-    return Redacted(**{**fields, "url": redact_url(capture.url)})
+class Redactor:
+    """Takes the secrets out of one exchange: those that its headers and URL show, and those with a known shape."""
+
+    def __init__(self, asked: Headers, url: str, answered: Iterable[Headers] = (), policy: Policy = DEFAULT) -> None:
+        self._policy = policy
+        self._known = finder(known_values(asked, answered, url, policy))
+
+    def _find(self, data: bytes, cut: bool = False) -> list[Span]:
+        spans = find_shapes(data, self._policy.pii, cut)
+        if self._known is not None:
+            spans += [(start, end, _MARK) for start, end in self._known.find(data)]
+        return spans
+
+    def body(self, data: bytes | None, *, cut: bool = False, stream: bool = False) -> bytes | None:
+        """Return a body without secrets; `cut`: it may end within one, `stream`: it may hold one in pieces."""
+        if not data:
+            return data
+        try:
+            spans = self._find(data, cut)
+            if stream:
+                spans += find_stitched(data, lambda joined: merged(self._find(joined, cut)))
+            return patched(data, spans)
+        except TooMany:
+            return marker("too-many")
+
+    def text(self, text: str) -> str:
+        """Return a short text without secrets."""
+        data = text.encode("utf-8", "surrogatepass")
+        cleaned = self.body(data, cut=True)
+        return text if cleaned is None or cleaned is data else cleaned.decode("utf-8", "replace")
+
+    def _headers(self, headers: Headers | None) -> Headers | None:
+        if headers is None:
+            return None
+        kept = redact_headers(headers, self._policy)
+        together = "\n".join(f"{name}\n{value}" for name, value in kept)
+        if self.text(together) == together:
+            return kept
+        return tuple((self.text(name), value if value == REDACTED else self.text(value)) for name, value in kept)
+
+    def capture(self, capture: Capture, *, stream: bool = True) -> Redacted:
+        """Take the credentials out of a capture; `stream` says that its response may spell them out in pieces."""
+        fields: dict[str, Any] = asdict(capture)
+        for name in ("request_headers", "response_headers", "response_trailers"):
+            fields[name] = self._headers(fields[name])
+        fields["url"] = self.text(redact_url(capture.url))
+        fields["path"] = self.text(redact_path(capture.path))
+        fields["method"] = self.text(capture.method)
+        fields["reason"] = None if capture.reason is None else self.text(capture.reason)
+        fields["request_body"] = self.body(capture.request_body, cut=capture.request_cut > 0)
+        broken = capture.response_cut > 0 or capture.outcome is not Outcome.COMPLETE
+        fields["response_body"] = self.body(capture.response_body, cut=broken, stream=stream)
+        return Redacted(**fields)
+
+    def exchange(self, exchange: Exchange) -> Exchange:
+        """Take the credentials out of a row."""
+        row = replace(exchange, path=redact_path(exchange.path))
+        told = msgspec.json.encode(row)
+        try:
+            dirty = bool(self._find(told)) or any(
+                self._find(word.encode("utf-8", "replace"), True) for word in _texts(row)
+            )
+        except TooMany:
+            dirty = True
+        if not dirty:
+            return row
+        clean = {name: self._told(getattr(row, name)) for name in (*_WORDS, *_ENDS)}
+        client = replace(row.client, agent=self._told(row.client.agent))
+        return replace(row, **clean, client=client, reported=self._plain(row.reported))
+
+    def _told(self, text: str | None) -> str | None:
+        return None if text is None else self.text(text)
+
+    def _plain(self, value: Any) -> Any:
+        if isinstance(value, str):
+            return self.text(value)
+        if isinstance(value, dict):
+            return {self.text(str(name)): self._plain(item) for name, item in value.items()}
+        return [self._plain(item) for item in value] if isinstance(value, list | tuple) else value
+
+
+def _texts(row: Exchange) -> list[str]:
+    """Return the texts of a row that may have been shortened in the middle of a secret."""
+    return [text for text in (row.error, row.error_type) if text]
+
+
+def redact(capture: Capture, policy: Policy = DEFAULT) -> Redacted:
+    """Take the credentials out of a capture, by what it shows itself."""
+    answered = [headers for headers in (capture.response_headers, capture.response_trailers) if headers]
+    return Redactor(capture.request_headers or (), capture.url, answered, policy).capture(capture)
 
 
 def without_bodies(redacted: Redacted) -> Redacted:

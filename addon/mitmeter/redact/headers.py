@@ -1,15 +1,17 @@
-"""Headers and URLs: credentials keep their name and lose their value.
+"""Headers: what is known to be harmless keeps its value, everything else its name.
 
-A name is sensitive when it is listed, or when one of its words says so: `x-portal-api-key`, `x-auth-token`,
-`cf-access-client-secret`. Counters such as `x-ratelimit-remaining-tokens` or `…-token-count` are not.
+A name is sensitive, so that its value is looked for everywhere else too, when it is listed or when one of its words
+says so: `x-portal-api-key`, `x-auth-token`, `cf-access-client-secret`. Counters such as
+`x-ratelimit-remaining-tokens` or `…-token-count` are not.
 """
 
 import re
-from urllib.parse import unquote_plus
+from functools import lru_cache
 
 from mitmeter.exchange import Headers
-
-REDACTED = "[REDACTED]"
+from mitmeter.redact.harmless import is_harmless
+from mitmeter.redact.policy import DEFAULT, Policy
+from mitmeter.redact.urls import REDACTED, redact_urls
 
 SENSITIVE = frozenset(
     (
@@ -49,40 +51,25 @@ _WORDS = re.compile(
 )
 _COUNTS = re.compile(r"[-_]token[-_]?(count|usage|limit|remaining|reset|budget|len)|ratelimit|rate-limit|token-time")
 
-QUERY = frozenset(("key", "sig", "code", "auth", "access_token", "id_token", "refresh_token", "client_secret", "state"))
-_QUERY_WORDS = re.compile(r"^x-(amz|goog)-(credential|signature|security-token)$")
 
-
+@lru_cache(maxsize=1024)
 def is_sensitive(name: str) -> bool:
     """Say whether a header of this name may hold a credential."""
     lower = name.lower()
     return lower in SENSITIVE or (_WORDS.search(lower) is not None and _COUNTS.search(lower) is None)
 
 
-def redact_headers(headers: Headers) -> Headers:
-    """Return the headers in their order, every value of a sensitive name replaced, an empty one too."""
-    return tuple((name, REDACTED if is_sensitive(name) else value) for name, value in headers)
+@lru_cache(maxsize=1024)
+def is_kept(name: str, policy: Policy = DEFAULT) -> bool:
+    """Say whether a header's value stays: the user's own lists come first, of which `redact` has the last word."""
+    lower = name.lower()
+    if lower in policy.redact:
+        return False
+    return lower in policy.keep or (is_harmless(lower) and not is_sensitive(lower))
 
 
-def _is_sensitive_query(name: str) -> bool:
-    lower = unquote_plus(name).lower()
-    return lower in QUERY or _QUERY_WORDS.search(lower) is not None or is_sensitive(lower)
-
-
-def _redact_query(query: str) -> str:
-    pairs = []
-    for pair in query.split("&"):
-        name, equals, _ = pair.partition("=")
-        pairs.append(f"{name}={REDACTED}" if equals and _is_sensitive_query(name) else pair)
-    return "&".join(pairs)
-
-
-def redact_url(url: str) -> str:
-    """Return the URL without `user:password@`, its sensitive query values replaced, its fragment gone."""
-    bare = url.partition("#")[0]
-    place, question, query = bare.partition("?")
-    scheme, separator, rest = place.partition("://")
-    if separator:
-        authority, slash, path = rest.partition("/")
-        place = f"{scheme}://{authority.rpartition('@')[2]}{slash}{path}"
-    return f"{place}?{_redact_query(query)}" if question else place
+def redact_headers(headers: Headers, policy: Policy = DEFAULT) -> Headers:
+    """Return the headers in their order, every value of a name that is not kept replaced, an empty one too."""
+    return tuple(
+        (name, redact_urls(name.lower(), value) if is_kept(name, policy) else REDACTED) for name, value in headers
+    )

@@ -1,0 +1,78 @@
+"""Where secrets that are known by their shape stand in bytes."""
+
+from functools import lru_cache
+
+from mitmeter.redact.pii import PII
+from mitmeter.redact.rules import RULES, Rule
+from mitmeter.redact.scan import Scanner
+
+LOOKED_BACK = 8192
+TAIL = 16384
+CUT = 4096
+SHORTEST = 12
+
+type Span = tuple[int, int, bytes]
+
+
+@lru_cache(maxsize=2)
+def _rules(pii: bool) -> tuple[tuple[Rule, ...], Scanner]:
+    rules = (*RULES, *PII) if pii else RULES
+    return rules, Scanner([rule.sign for rule in rules])
+
+
+def marker(name: str) -> bytes:
+    """Return what stands in the place of a secret."""
+    return b"[REDACTED:%s]" % name.encode()
+
+
+def _begin(rule: Rule, data: bytes, end: int) -> int:
+    """Return where to match a rule whose sign ends at `end`, -1 where what began it is out of reach."""
+    if not rule.width:
+        low = max(0, end - rule.lead)
+        return data.rfind(rule.anchor, low, end) if rule.anchor else low
+    start = end - rule.width
+    if rule.left:
+        low = max(0, start - LOOKED_BACK)
+        return low + len(data[low:start].rstrip(rule.left))
+    return start
+
+
+def _found(rule: Rule, data: bytes, end: int) -> tuple[int, int] | None:
+    start = _begin(rule, data, end)
+    if start < 0:
+        return None
+    if rule.anchor or (rule.width and not rule.left):
+        found = rule.pattern.match(data, start)
+    else:
+        candidates = rule.pattern.finditer(data, start, end + TAIL)
+        found = next((one for one in candidates if one.end() >= end), None)
+    if found is None or (rule.check is not None and not rule.check(found[0])):
+        return None
+    return found.span(1 if rule.part else 0)
+
+
+def find_shapes(data: bytes, pii: bool = False, cut: bool = False) -> list[Span]:
+    """Return (start, end, marker) of each secret; `cut` says that the data may end in the middle of one."""
+    rules, scanner = _rules(pii)
+    spans: dict[tuple[int, int], int] = {}
+    done: dict[int, int] = {}
+    for number, end in scanner.find(data):
+        if end > done.get(number, 0) and (span := _found(rules[number], data, end)) is not None:
+            spans[span] = min(number, spans.get(span, number))
+            done[number] = span[1]
+    found = [(*span, marker(rules[number].name)) for span, number in spans.items()]
+    return found + _cut_short(data) if cut else found
+
+
+def _cut_short(data: bytes) -> list[Span]:
+    """Return the spans of secrets that the end of the data has cut short."""
+    tail = data[-CUT:]
+    shift = len(data) - len(tail)
+    spans: list[Span] = []
+    for rule in RULES:
+        if rule.cut is None or (at := tail.rfind(rule.anchor)) < 0:
+            continue
+        found = rule.cut.match(tail, at)
+        if found is not None and len(found[0]) >= SHORTEST:
+            spans.append((shift + at, shift + found.end(), marker(rule.name)))
+    return spans
