@@ -10,6 +10,7 @@ counted by name and reported in one line.
 import logging
 import queue
 import sqlite3
+import sys
 import threading
 import time
 from collections import Counter, deque
@@ -29,6 +30,7 @@ from mitmeter.shelf import Kept, Shelf, private_folder, secret_of
 from mitmeter.store.schema import SchemaError
 
 PERIOD = 0.2
+SWITCH = 0.0005
 LINGER = 0.02
 BACKLOG = 1000
 TOGETHER = 64
@@ -85,6 +87,9 @@ class Worker:
         """Make the folder and start; raises OSError where the folder cannot be used."""
         private_folder(self.settings.folder)
         self._secret = secret_of(self.settings.folder)
+        # Whoever has let go of the GIL, as each statement of SQLite does, waits this long for a thread that computes:
+        # with Python's 5 ms this thread falls behind a busy event loop, and the loop waits as long for this thread.
+        sys.setswitchinterval(min(SWITCH, sys.getswitchinterval()))
         self._thread.start()
 
     def watch(self, live: Live) -> None:
@@ -186,9 +191,9 @@ class Worker:
     def _read(self, live: Live, ending: Ending | None, items: list[Item]) -> None:
         while True:
             items += live.read(self.settings.limits, self._secret)
-            time.sleep(0)  # the event loop may go first
             if not live.pending:
                 break
+            time.sleep(0)  # the event loop may go first
         if ending is not None:
             items += live.end(ending)
 
@@ -234,9 +239,9 @@ class Worker:
             return
         ended.redacted = None
         if self._attempt("write_failures", lambda: self._store([ended])):
-            self._count("captures_dropped")
+            self._complain("captures_dropped", "the row was written without it")
         else:
-            self._count("rows_dropped")
+            self._complain("rows_dropped", "it cannot be written")
 
     def _forget(self) -> None:
         self._ended.clear()
