@@ -1,9 +1,8 @@
 """Capture -> Redacted. Nothing else makes a `Redacted`, and sinks accept nothing else."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
-import msgspec
 from msgspec.structs import asdict, replace
 
 from mitmeter.exchange import Capture, Exchange, Headers, Outcome
@@ -82,14 +81,8 @@ class Redactor:
     def exchange(self, exchange: Exchange) -> Exchange:
         """Take the credentials out of a row."""
         row = replace(exchange, path=redact_path(exchange.path))
-        told = msgspec.json.encode(row)
-        try:
-            dirty = bool(self._find(told)) or any(
-                self._find(word.encode("utf-8", "replace"), True) for word in _texts(row)
-            )
-        except TooMany:
-            dirty = True
-        if not dirty:
+        words = [row.error or "", row.error_type or "", *_texts(row)]
+        if all(self.text(text) == text for text in ("\n".join(words), *words[:2])):
             return row
         clean = {name: self._told(getattr(row, name)) for name in (*_WORDS, *_ENDS)}
         client = replace(row.client, agent=self._told(row.client.agent))
@@ -106,9 +99,19 @@ class Redactor:
         return [self._plain(item) for item in value] if isinstance(value, list | tuple) else value
 
 
-def _texts(row: Exchange) -> list[str]:
-    """Return the texts of a row that may have been shortened in the middle of a secret."""
-    return [text for text in (row.error, row.error_type) if text]
+def _texts(value: Any) -> Iterator[str]:
+    """Yield the texts of a row."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for name, item in value.items():
+            yield from (str(name), *_texts(item))
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from _texts(item)
+    elif isinstance(value, Exchange):
+        yield from _texts([getattr(value, name) for name in (*_WORDS, *_ENDS, "reported")])
+        yield value.client.agent or ""
 
 
 def redact(capture: Capture, policy: Policy = DEFAULT) -> Redacted:
