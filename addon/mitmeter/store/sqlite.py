@@ -9,6 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from msgspec import ValidationError, convert, to_builtins
 from msgspec.structs import astuple
 
 from mitmeter.exchange import Exchange, Place
@@ -165,7 +166,7 @@ class Store:
         """Where the capture of a row lies, None where it has none."""
         query = "SELECT segment, offset, size, checksum FROM captures WHERE exchange_id = ?"
         found = self._connection.execute(query, (ident,)).fetchone()
-        return None if found is None else Place(*found)
+        return None if found is None else _place(*found)
 
     def places(self, wanted: Filter = _ALL) -> list[tuple[int, Place]]:
         """The ids of the rows that are wanted and have captures, and where these lie; by id."""
@@ -174,16 +175,17 @@ class Store:
             SELECT exchange_id, segment, offset, size, checksum
             FROM exchanges JOIN captures ON exchange_id = id WHERE {condition} ORDER BY id
         """
-        return [(ident, Place(*place)) for ident, *place in self._connection.execute(query, values)]
+        return [(ident, _place(*place)) for ident, *place in self._connection.execute(query, values)]
 
     def held(self, segment: str) -> list[tuple[int, Place]]:
         """The ids of the rows whose captures lie in a segment, and where; by offset. A row may be gone."""
         query = "SELECT exchange_id, segment, offset, size, checksum FROM captures WHERE segment = ? ORDER BY offset"
-        return [(ident, Place(*place)) for ident, *place in self._connection.execute(query, (segment,))]
+        return [(ident, _place(*place)) for ident, *place in self._connection.execute(query, (segment,))]
 
     def segments(self) -> set[str]:
         """The segments in which captures lie."""
-        return {name for (name,) in self._connection.execute("SELECT DISTINCT segment FROM captures")}
+        found = self._connection.execute("SELECT DISTINCT segment FROM captures")
+        return {_place(name, 0, 0, None).segment for (name,) in found}
 
     def marks(self) -> dict[str, tuple[int, bool]]:
         """What is said about segments: the bytes each had when it was in order, and whether it is to be deleted."""
@@ -197,7 +199,10 @@ class Store:
 
     def stats(self, group: Group, wanted: Filter = _ALL) -> list[Stat]:
         """Sums and medians over the exchanges that are wanted, by group; the group with the most requests first."""
-        return collect(self._connection, group, wanted)
+        try:
+            return collect(self._connection, group, wanted)
+        except (TypeError, KeyError, OverflowError) as error:
+            raise sqlite3.DatabaseError(f"a row is damaged ({error})") from error
 
     def complaints(self) -> list[str]:
         """What SQLite finds wrong with the file, empty where it is whole; reads all of it."""
@@ -210,14 +215,24 @@ class Store:
 
     def counters(self) -> dict[str, int]:
         """Every counter, by name."""
-        return dict(self._connection.execute("SELECT name, value FROM counters ORDER BY name"))
+        found = self._connection.execute("SELECT name, value FROM counters ORDER BY name")
+        return {str(name): value for name, value in found if isinstance(value, int)}
 
 
 def _row(ident: int, captured: int, *values: Any) -> Row:
+    """The row, its values of the types that were written: a damaged file may hold others."""
     try:
-        return Row(ident, unflatten(values), bool(captured))
-    except (ValueError, TypeError) as error:
-        raise sqlite3.DatabaseError(f"row {ident} is damaged ({error}); `mitmeter verify` says more") from error
+        plain = to_builtins(unflatten(values), builtin_types=(bytes,))
+        return Row(ident, convert(plain, Exchange), bool(captured))
+    except (ValueError, TypeError, AttributeError, ValidationError) as error:
+        raise sqlite3.DatabaseError(f"row {ident} is damaged ({error})") from error
+
+
+def _place(*values: Any) -> Place:
+    try:
+        return convert(dict(zip(Place.__struct_fields__, values, strict=True)), Place)
+    except ValidationError as error:
+        raise sqlite3.DatabaseError(f"the index of the captures is damaged ({error})") from error
 
 
 def _connect(path: Path, readonly: bool) -> sqlite3.Connection:
