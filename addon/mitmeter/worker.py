@@ -16,14 +16,15 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from msgspec import Struct
 
-from mitmeter.exchange import Exchange
+from mitmeter.exchange import Answer, Exchange, Opening, Outcome
 from mitmeter.live import Ending, Item, Live
-from mitmeter.recorder import Limits
+from mitmeter.recorder import Limits, Recorder
 from mitmeter.redact import Redacted
 from mitmeter.renewal import damaged, renew
 from mitmeter.shelf import Kept, Shelf, private_folder, secret_of
@@ -36,6 +37,7 @@ BACKLOG = 1000
 TOGETHER = 64
 WAITING_BYTES = 256 << 20
 TRIM_SECONDS = 60.0
+SPENT = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR)
 
 log = logging.getLogger("mitmeter")
 
@@ -125,6 +127,7 @@ class Worker:
         return not self._thread.is_alive()
 
     def _run(self) -> None:
+        self._attempt("rehearsal_failures", partial(rehearse, self.settings.limits, self._secret))
         running = True
         while running:
             waiting = self._take()
@@ -177,7 +180,7 @@ class Worker:
             live.broken = not self._attempt("metering_failed", lambda: self._read(live, ending, items))
         if ending is not None:
             if live.broken:
-                items.append(live.bare(ending))
+                self._attempt("rows_dropped", lambda: items.append(live.bare(ending)))
             live.finished = True
             self._done_bytes += live.handed
             self._open.pop(id(live), None)
@@ -209,17 +212,17 @@ class Worker:
 
     def _write(self) -> None:
         """Write what has ended. A disk that fails keeps it waiting, and beyond a bound the oldest is dropped."""
-        if not self._ended:
-            return
-        waiting = list(self._ended)
-        if self._attempt("write_failures", lambda: self._store(waiting)):
-            self._forget()
-        elif isinstance(self._failed, sqlite3.Error | SchemaError | OSError):
-            self._hold(self._failed)
-        else:
+        while self._ended:
+            waiting = list(islice(self._ended, TOGETHER))
+            if not self._attempt("write_failures", partial(self._store, waiting)):
+                if isinstance(self._failed, sqlite3.Error | SchemaError | OSError):
+                    self._hold(self._failed)
+                    return
+                for ended in waiting:
+                    self._store_apart(ended)
             for ended in waiting:
-                self._store_apart(ended)
-            self._forget()
+                self._ended_bytes -= ended.size
+                self._ended.popleft()
 
     def _store(self, waiting: list[Ended]) -> None:
         items = [(ended.exchange, ended.redacted) for ended in waiting]
@@ -237,15 +240,9 @@ class Worker:
         """
         if self._attempt("write_failures", lambda: self._store([ended])):
             return
-        ended.redacted = None
-        if self._attempt("write_failures", lambda: self._store([ended])):
-            self._complain("captures_dropped", "the row was written without it")
-        else:
+        self._strip(ended)
+        if not self._attempt("write_failures", lambda: self._store([ended])):
             self._complain("rows_dropped", "it cannot be written")
-
-    def _forget(self) -> None:
-        self._ended.clear()
-        self._ended_bytes = 0
 
     def _opened(self) -> Shelf:
         if self._shelf is None:
@@ -257,16 +254,21 @@ class Worker:
         while len(self._ended) > BACKLOG:
             self._ended_bytes -= self._ended.popleft().size
             self._count("rows_dropped")
+        # What was appended to the archive before the rows were refused would be appended again with each attempt.
+        spent = isinstance(error, sqlite3.Error) and getattr(error, "sqlite_errorcode", 0) & 0xFF in SPENT
         for ended in self._ended:
-            if self._ended_bytes <= WAITING_BYTES:
-                break
-            if ended.redacted is not None:
-                self._ended_bytes -= ended.size
-                ended.redacted, ended.size = None, 0
-                self._count("captures_dropped")
+            if spent or self._ended_bytes > WAITING_BYTES:
+                self._strip(ended)
         if damaged(error):
             self._attempt("renew_failures", self._renew)
         time.sleep(PERIOD)
+
+    def _strip(self, ended: Ended) -> None:
+        """Give up a capture to keep its row."""
+        if ended.redacted is not None:
+            self._ended_bytes -= ended.size
+            ended.redacted, ended.size = None, 0
+            self._complain("captures_dropped", "their rows were kept")
 
     def _renew(self) -> None:
         shelf, self._shelf = self._shelf, None
@@ -305,3 +307,15 @@ class Worker:
                 self._shelf.close()
         except (sqlite3.Error, OSError) as error:
             log.warning("mitmeter: closing: %s", error)
+
+
+def rehearse(limits: Limits, secret: bytes) -> None:
+    """Read an exchange that nobody made: what is compiled at its first use does not keep the first rows waiting."""
+    body, head = b'{"model": "none"}', (("content-type", "application/json"),)
+    opening = Opening(
+        flow_id="", started=0.0, zero=0.0, method="POST", url="http://localhost/", headers=head, body=body
+    )
+    recorder = Recorder(opening, None, limits=limits, secret=secret)
+    recorder.answer(Answer(status=200, headers=head), 0.0)
+    recorder.whole(body, 0.0)
+    recorder.close(Outcome.COMPLETE, 0.0)

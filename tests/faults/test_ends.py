@@ -64,9 +64,9 @@ def test_trailers_of_http_1(tmp_path: Path) -> None:
 
 
 def test_an_upstream_that_talks_nonsense(tmp_path: Path) -> None:
-    with saying(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nzz\r\nnonsense\r\n") as url:
-        with Mitm(url, tmp_path) as proxy:
-            fetch(proxy.port, CHAT, STREAM, {"user-agent": "nonsense"}, timeout=3)
-            row = one(proxy, "nonsense")
-            assert row["outcome"] in ("upstream_aborted", "unreachable", "error")
-            assert len(rows(proxy.meter_dir)) == 1
+    nonsense = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nzz\r\nnonsense\r\n"
+    with saying(nonsense) as url, Mitm(url, tmp_path) as proxy:
+        fetch(proxy.port, CHAT, STREAM, {"user-agent": "nonsense"}, timeout=3)
+        row = one(proxy, "nonsense")
+        assert row["outcome"] in ("upstream_aborted", "unreachable", "error")
+        assert len(rows(proxy.meter_dir)) == 1
