@@ -123,3 +123,35 @@ def test_nothing_raises(reader: Dialect, payloads: list[bytes]) -> None:
     reading.close()
     reading.usage({})
     reading.reported()
+
+
+@pytest.mark.parametrize(
+    ("reader", "payloads"),
+    [
+        pytest.param(
+            CHAT, [delta(content="a"), delta(role="x", reasoning_content="hm"), delta(content="b")], id="chat"
+        ),
+        pytest.param(
+            MESSAGES,
+            [START, block("text_delta", text="a"), block("thinking_delta", thinking="hm"), event("message_stop")],
+            id="messages",
+        ),
+        pytest.param(
+            RESPONSES,
+            [event("response.output_text.delta", delta="a"), event("response.reasoning_text.delta", delta="hm")],
+            id="responses, by its type alone",
+        ),
+    ],
+)
+def test_thinking_after_the_first_text_is_seen(reader: Dialect, payloads: list[str]) -> None:
+    reading = Reading(reader, streaming=True)
+    reading.feed(messages(payloads))
+    reading.close()
+    assert reading.thought
+
+
+def test_text_alone_is_no_thinking() -> None:
+    reading = Reading(CHAT, streaming=True)
+    reading.feed(messages([delta(content=word, reasoning_content=None) for word in "abcdefgh"]))
+    reading.close()
+    assert not reading.thought

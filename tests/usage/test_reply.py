@@ -13,6 +13,7 @@ from mitmeter.usage.apis.completions import COMPLETIONS
 from mitmeter.usage.apis.messages import MESSAGES
 from mitmeter.usage.apis.responses import RESPONSES
 from mitmeter.usage.dialect import Dialect
+from mitmeter.usage.registry import find
 from mitmeter.usage.reply import Reply
 
 
@@ -157,3 +158,14 @@ def test_any_message_is_taken(payloads: list[bytes]) -> None:
     reply = Reply(CHAT, streaming=True)
     reply.feed(Message(payload) for payload in payloads)
     reply.blocks()
+
+
+def test_messages_that_repeat_the_reply_so_far_are_told_once() -> None:
+    said = [
+        {"output": {"choices": [{"message": {"content": text}}]}} for text in ("He", "Hello", "Hello", "Hello, you")
+    ]
+    match = find("POST", "dashscope.aliyuncs.com", "/api/v1/services/aigc/text-generation/generation")
+    assert match is not None
+    assert put_together(match.dialect, said) == [("text", "Hello, you")]
+    deltas = [{"output": {"choices": [{"message": {"content": text}}]}} for text in ("He", "llo")]
+    assert put_together(match.dialect, deltas) == [("text", "Hello")]

@@ -207,7 +207,8 @@ class Dialect(Struct, frozen=True, kw_only=True, eq=False):
     `usage_headers` are read where the body has no usage, and with `headers_fill` for what it leaves out.
     `parts` are the generated pieces of a message in a stream, `reply` those of a whole document, `prompt` those of a
     request.
-    `streams` says that every request asks for a stream. `envelope` names a member whose base64 text is the message.
+    `streams` says that every request asks for a stream, `grows` that its messages may repeat all of the reply so far.
+    `envelope` names a member whose base64 text is the message.
     `ends` are the `type`s (or what stands at `type_at`, or names of events, or whole payloads) after which a stream is
     complete even if its reader hangs up. `error_header` names a header that begins with the error's type.
     `costs` are where a provider names its own price, in US dollars, and `took` how long it worked, in milliseconds.
@@ -239,6 +240,7 @@ class Dialect(Struct, frozen=True, kw_only=True, eq=False):
     ends: tuple[str, ...] = ()
     type_at: str = "type"
     streams: bool = False
+    grows: bool = False
     envelope: str | None = None
     error_header: str | None = None
     keep: Keep = Keep()

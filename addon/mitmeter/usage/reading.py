@@ -2,9 +2,10 @@
 
 A stream is mostly deltas that tell nothing but that a token was generated. Once the first of them was seen, a message
 is decoded only if it holds, with a value other than null, a member whose name ends one of the dialect's paths of usage,
-timings, finish or error; the test is on bytes, may say yes too often and never says no too often (a member's name
-could also be written with `\\u00..` escapes, so those count as yes). Of a run of messages that fit one mould only the
-last is read. The last messages that were passed over are kept, to find the last generated token at the end.
+timings, finish or error, or of thinking while none was seen; the test is on bytes, may say yes too often and never says
+no too often (a member's name could also be written with `\\u00..` escapes, so those count as yes). Of a run of messages
+that fit one mould only the last is read. The last messages that were passed over are kept, to find the last generated
+token at the end.
 """
 
 from collections import deque
@@ -18,7 +19,7 @@ from mitmeter.usage.counts import Pace, Tally, amount, usage_of
 from mitmeter.usage.dialect import Clock, Dialect, Figure, Snapshot, highest, overlay
 from mitmeter.usage.documents import NotADocument, at_root, opener, response_decoder
 from mitmeter.usage.errors import read_error
-from mitmeter.usage.paths import Path, dig, only, path, walk
+from mitmeter.usage.paths import EACH, Path, dig, only, path, walk
 from mitmeter.usage.pieces import generated
 
 DONE = b"[DONE]"
@@ -34,6 +35,21 @@ def telling(dialect: Dialect) -> tuple[bytes, ...]:
     names = {path(text)[-1] for text in paths if text} | {path(text)[0] for text in at_root(dialect)}
     names |= set(dialect.ends)
     return tuple(b'"%s"' % name.encode() for name in sorted(names))
+
+
+@lru_cache(maxsize=256)
+def thinking(dialect: Dialect) -> tuple[bytes, ...]:
+    """Return the quoted member names and `type`s by which a message may hold thinking, and no other piece."""
+    parts = [part for part in dialect.parts if part.kind == "thinking"]
+    others = {_name(part.at) for part in dialect.parts if part.kind != "thinking"}
+    names = {_name(part.at) for part in parts} - others
+    names |= {name for part in parts for name in part.types if _name(part.at) in others}
+    names |= {part.where[0] for part in parts if part.where}
+    return tuple(b'"%s"' % name.encode() for name in sorted(names))
+
+
+def _name(at: str) -> str:
+    return next(step for step in reversed(path(at)) if step != EACH)
 
 
 @lru_cache(maxsize=256)
@@ -104,7 +120,7 @@ class Reading:
         self.snapshots = 0
         self._decode = response_decoder(dialect)
         self._opened = opener(dialect.envelope) if dialect.envelope else None
-        self._needles = telling(dialect)
+        self._needles = (*telling(dialect), *thinking(dialect))
         self._snapshot: Snapshot | None = None
         self._timings: dict[Clock, Snapshot] = {}
         self._skipped: deque[Message] = deque(maxlen=REMEMBERED)
@@ -164,9 +180,15 @@ class Reading:
             found = generated(self._decode(payload), self.dialect.parts)
         except NotADocument:
             return None
-        if found is not None and found[0] == "thinking":
-            self.thought = True
+        if found is not None:
+            self._note(found[0])
         return found
+
+    def _note(self, kind: str) -> None:
+        """Once thinking was seen, it is no longer looked for."""
+        if kind == "thinking" and not self.thought:
+            self.thought = True
+            self._needles = telling(self.dialect)
 
     def _read(self, message: Message) -> None:
         payload = message.data
@@ -209,7 +231,7 @@ class Reading:
         if self.streaming and (piece := generated(document, dialect.parts)):
             self.first_end = self.first_end or end
             self.last_end = end
-            self.thought = self.thought or piece[0] == "thinking"
+            self._note(piece[0])
         self._take_error(document)
 
     def _take_timings(self, document: dict[str, Any], at: Path, clocks: tuple[Clock, ...]) -> None:

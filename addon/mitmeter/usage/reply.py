@@ -31,6 +31,7 @@ class Reply:
         self._number = 0
         self._parts = dialect.parts if streaming else dialect.reply
         self._pieces: dict[tuple[Any, ...], dict[str, list[str]]] = {}
+        self._grows = streaming and dialect.grows
         self._room = limit
 
     def feed(self, messages: Iterable[Message]) -> None:
@@ -65,9 +66,12 @@ class Reply:
         if not value:
             return
         family = "tool" if part.kind in ORDER else part.kind
+        known = self._pieces.setdefault((family, repr(key)), {}).setdefault(part.kind, [])
+        if self._grows and known and value.startswith(before := "".join(known)):
+            value = value[len(before) :]
         kept = value[: self._room]
         self._room -= len(kept)
-        self._pieces.setdefault((family, repr(key)), {}).setdefault(part.kind, []).append(kept)
+        known.append(kept)
 
     def blocks(self) -> list[Block]:
         """Return what came so far."""

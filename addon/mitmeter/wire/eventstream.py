@@ -15,7 +15,7 @@ payload; u32 CRC-32 of all before it. A header is u8 and its name, u8 type and a
 
 import json
 from functools import lru_cache
-from struct import Struct
+from struct import Struct, pack
 from typing import ClassVar, NamedTuple
 from zlib import crc32
 
@@ -36,6 +36,9 @@ class _Kind(NamedTuple):
     name: bytes
     failed: bool = False
     message: str | None = None
+
+
+_NAMELESS: _Kind | None = _Kind(b"")
 
 
 class EventStreamDecoder:
@@ -84,31 +87,35 @@ class EventStreamDecoder:
         size = len(data)
         at = min(self._skip, size)
         self._skip -= at
-        self._wanted = _PRELUDE.size
-        while size - at >= _PRELUDE.size:
-            total, headers, check = _PRELUDE.unpack_from(data, at)
+        self._wanted = _LEAST
+        offset, limit, add = self._offset, self._limit, messages.append
+        bodies: list[bytes] = []
+        checks: list[bytes] = []
+        sound = True
+        block, kind = b"", _NAMELESS
+        while size - at >= _LEAST:
+            total, cut = _lengths(data[at : at + 12])
             end = at + total
-            if total < _LEAST + headers or crc32(data[at : at + 8]) != check:
-                return self._stop(size)
-            if total > self._limit:
+            if total > limit:
                 self._flag("frame_too_long")
                 self._skip = max(0, end - size)
                 at = min(end, size)
                 continue
             if end > size:
                 self._wanted = total
-                return at
-            # The prelude's checksum comes first in what remains, and the frame's goes on from it.
-            body = data[at + 8 : end - 4]
-            cut = 4 + headers
-            kind = (_kind_cached if headers <= _LONGEST_CACHED else _kind)(body[4:cut])
-            if kind is None or crc32(body, check) != int.from_bytes(data[end - 4 : end]):
-                return self._stop(size)
-            name, failed, _ = kind
-            payload = body[cut:]
-            messages.append(Message(_failure(kind, payload) if failed else payload, name, self._offset + end))
+                break
+            body = data[at : end - 4]
+            if block != body[12:cut]:
+                block = body[12:cut]
+                kind = (_kind_cached if cut <= _LONGEST_CACHED else _kind)(block)
+            if not total or kind is None:
+                sound = False
+                break
+            bodies.append(body)
+            checks.append(data[end - 4 : end])
+            add(Message(_failure(kind, body[cut:]) if kind[1] else body[cut:], kind[0], offset + end))
             at = end
-        return at
+        return at if _intact(bodies, checks, messages) and sound else self._stop(size)
 
     def _stop(self, size: int) -> int:
         self._stopped = True
@@ -118,6 +125,26 @@ class EventStreamDecoder:
     def _flag(self, anomaly: str) -> None:
         if anomaly not in self.anomalies:
             self.anomalies.append(anomaly)
+
+
+@lru_cache(maxsize=4096)
+def _lengths(prelude: bytes) -> tuple[int, int]:
+    """The lengths of the frame that begins with these 12 bytes, and of all before its payload; 0 if no frame does.
+
+    They recur within a stream, and with them their checksum.
+    """
+    total, headers, check = _PRELUDE.unpack(prelude)
+    return (total, 12 + headers) if total >= _LEAST + headers and crc32(prelude[:8]) == check else (0, 0)
+
+
+def _intact(bodies: list[bytes], checks: list[bytes], messages: list[Message]) -> bool:
+    """Whether every frame has its checksum; drops the messages from the first on that has not."""
+    sums = tuple(map(crc32, bodies))
+    if b"".join(checks) == pack(f">{len(sums)}I", *sums):
+        return True
+    wrong = next(at for at, check in enumerate(checks) if int.from_bytes(check) != sums[at])
+    del messages[wrong:]
+    return False
 
 
 def _texts(headers: bytes) -> dict[bytes, bytes] | None:

@@ -33,6 +33,7 @@ GENERATION = Dialect(
     errors=("error", "message"),
     parts=CONTENT,
     reply=CONTENT,
+    grows=True,
 )
 
 EMBEDDING = GENERATION.but(
