@@ -168,22 +168,38 @@ def belonging(row: Row, data: bytes) -> Record:
     return record
 
 
-def captures(folder: Path, store: Store, rows: Iterable[Row]) -> Iterator[tuple[Row, Record | None, str | None]]:
-    """Yield the rows, segment by segment, with their captures, and where one cannot be read, why."""
-    by_segment: dict[str, dict[Place, Row]] = {}
-    for row in rows:
-        place = store.place(row.id) if row.has_capture else None
-        if place is None:
-            yield row, None, None
-        else:
-            by_segment.setdefault(place.segment, {})[place] = row
+type Captured = tuple[Row, Record | None, str | None]
+
+
+def captures(folder: Path, store: Store, rows: Iterable[Row]) -> Iterator[Captured]:
+    """Yield the rows with their captures, and where one cannot be read, why; in order as far as segments are."""
+    placed = [(row, store.place(row.id) if row.has_capture else None) for row in rows]
     reader = SegmentReader(folder / "captures")
-    for segment, wanted in by_segment.items():
+    for segment, run in _runs(placed):
+        wanted = {place: row for row, place in run if place is not None}
+        bare = [row for row, place in run if place is None]
         for place, data in reader.passages(segment, wanted):
             row = wanted[place]
+            while bare and bare[0].id < row.id:
+                yield bare.pop(0), None, None
             try:
                 if isinstance(data, SegmentError):
                     raise data
                 yield row, belonging(row, data), None
             except (SegmentError, RecordError) as error:
                 yield row, None, str(error)
+        yield from ((row, None, None) for row in bare)
+
+
+def _runs(placed: list[tuple[Row, Place | None]]) -> Iterable[tuple[str, list[tuple[Row, Place | None]]]]:
+    """Split rows where the segment changes; where writers took turns, a segment each, since each run is a decode."""
+    runs: list[tuple[str, list[tuple[Row, Place | None]]]] = []
+    groups: dict[str, list[tuple[Row, Place | None]]] = {}
+    segment = ""
+    for row, place in placed:
+        if not runs or (place is not None and place.segment != segment):
+            segment = "" if place is None else place.segment
+            runs.append((segment, []))
+        runs[-1][1].append((row, place))
+        groups.setdefault(segment, []).append((row, place))
+    return runs if len(runs) <= 2 * len(groups) else groups.items()

@@ -2,10 +2,11 @@
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime
+from typing import Literal
 
 from rich import box
 from rich.cells import cell_len
-from rich.console import Group, RenderableType
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.table import Table
 from rich.text import Text
 
@@ -16,6 +17,7 @@ from mitmeter.store.rows import Row, Stat
 from mitmeter.summary import line, printable
 
 SHOWN = 20_000
+LEAST = 8
 STYLES = {
     Outcome.COMPLETE: "green",
     Outcome.CLIENT_ABORTED: "yellow",
@@ -50,19 +52,27 @@ class _Rows:
     def add_row(self, *cells: str | Text) -> None:
         self.cells.append(cells)
 
-    def table(self) -> Table:
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        names = [column.removesuffix(">") for column in self.columns]
         table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
-        for at, column in enumerate(self.columns):
-            name = column.removesuffix(">")
-            # rich shrinks what wraps or has no width of its own: a least width keeps it from that.
-            widest = max([cell_len(str(cells[at])) for cells in self.cells] + [cell_len(name)])
-            least = None if name in self.shrinking else widest
-            table.add_column(
-                name, justify="right" if name != column else "left", no_wrap=True, overflow="ellipsis", min_width=least
-            )
+        # rich would take from every column alike.
+        for name, column, width in zip(names, self.columns, self._widths(names, options.max_width), strict=True):
+            side: Literal["left", "right"] = "left" if name == column else "right"
+            table.add_column(name, justify=side, no_wrap=True, overflow="ellipsis", width=width)
         for cells in self.cells:
             table.add_row(*cells)
-        return table
+        yield table
+
+    def _widths(self, names: list[str], room: int) -> list[int]:
+        widths = [
+            max([cell_len(name), *(cell_len(str(cells[at])) for cells in self.cells)]) for at, name in enumerate(names)
+        ]
+        excess = sum(widths) + 2 * len(widths) + 1 - room
+        giving = [at for at, name in enumerate(names) if name in self.shrinking]
+        while excess > 0 and any(widths[at] > LEAST for at in giving):
+            widths[max(giving, key=lambda at: widths[at])] -= 1
+            excess -= 1
+        return widths
 
 
 def _outcome(exchange: Exchange) -> Text:
@@ -91,10 +101,10 @@ def exchanges(rows: Iterable[Row]) -> RenderableType:
             _rounded(timing.tokens_per_second, 1),
             _outcome(exchange),
         )
-    return table.table() if table.cells else Text("nothing has been metered yet", "dim")
+    return table if table.cells else Text("nothing has been metered yet", "dim")
 
 
-def sums(stats: Iterable[Stat], group: str) -> Table:
+def sums(stats: Iterable[Stat], group: str) -> RenderableType:
     """Return the table of `stats`."""
     columns = ("requests>", "failed>", "cut>", "in>", "cached>", "written>", "out>", "reasoning>", "first ms>", "ms>")
     table = _Rows(group, *columns, shrinking=(group,))
@@ -107,7 +117,7 @@ def sums(stats: Iterable[Stat], group: str) -> Table:
             _rounded(stat.first_token_ms),
             _rounded(stat.duration_ms),
         )
-    return table.table()
+    return table
 
 
 def tail_line(row: Row) -> str:

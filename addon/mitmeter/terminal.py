@@ -30,6 +30,9 @@ class Commands(click.Group):
             raise
         except (OSError, sqlite3.Error, SchemaError, RecordError) as error:
             fail(error)
+        except UnicodeDecodeError as error:
+            # What sqlite3 makes of a complaint of SQLite's that quotes a damaged name.
+            fail(sqlite3.DatabaseError(f"the database is damaged ({error.reason})"))
 
 
 def fail(error: Exception) -> NoReturn:

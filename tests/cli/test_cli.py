@@ -183,3 +183,25 @@ def test_path_prints_the_script(folder: Path) -> None:
 def test_the_folder_from_the_environment(folder: Path) -> None:
     result = CliRunner().invoke(main, ["ls", "--json"], env={"MITMETER_DIR": str(folder)})
     assert len(objects(result)) == 3
+
+
+def test_numbers_are_whole_however_long_words_are(folder: Path) -> None:
+    """Only the model and the outcome give way where the terminal is narrow."""
+    error = json.dumps({"error": {"message": "much too long to fit in " * 20}}).encode()
+    with Shelf(folder) as shelf:
+        shelf.write([exchanged("m" * 200), exchanged("x", status=429, body=error)], 1_795_341_602.0, {})
+    from rich.console import Console
+
+    from mitmeter import tables
+    from mitmeter.store.sqlite import Store
+
+    with Store(folder / "meter.db", readonly=True) as store:
+        listed, added = tables.exchanges(store.rows()), tables.sums(store.stats("model"), "model")
+    for width in (110, 120, 200):
+        for table, numbers in ((listed, ["4,000", "300", "29", "200"]), (added, ["4,000", "300", "29", "200"])):
+            console = Console(width=width)
+            with console.capture() as held:
+                console.print(table)
+            [line] = [line for line in held.get().splitlines() if line.lstrip().startswith(("4 ", "mmm"))]
+            assert [word for word in line.split() if word in numbers][:3] == numbers[:3], (width, line)
+            assert all(len(line) <= width for line in held.get().splitlines())

@@ -93,6 +93,9 @@ class Store:
                 _prepare(self._connection, readonly)
             except SchemaError as error:
                 raise SchemaError(f"{path}: {error}") from error
+            except UnicodeDecodeError as error:
+                # What sqlite3 makes of SQLite's own complaint where that quotes a damaged name.
+                raise sqlite3.DatabaseError(f"{path} is damaged") from error
             failed.pop_all()
 
     def close(self) -> None:
