@@ -82,6 +82,7 @@ class Worker:
         self._secret = b""
         self._complained: set[str] = set()
         self._failed: Exception | None = None
+        self._spent = False
         self._trim_at = 0.0
         self._drain_at = 0.0
 
@@ -214,6 +215,10 @@ class Worker:
         """Write what has ended. A disk that fails keeps it waiting, and beyond a bound the oldest is dropped."""
         while self._ended:
             waiting = list(islice(self._ended, TOGETHER))
+            if self._spent:
+                # Captures would take what room there is before their rows are refused, at each attempt again.
+                for ended in waiting:
+                    self._strip(ended)
             if not self._attempt("write_failures", partial(self._store, waiting)):
                 if isinstance(self._failed, sqlite3.Error | SchemaError | OSError):
                     self._hold(self._failed)
@@ -228,6 +233,7 @@ class Worker:
         items = [(ended.exchange, ended.redacted) for ended in waiting]
         idents, failures = self._opened().write(items, time.time(), self.counters)
         self.counters.clear()
+        self._spent = False
         for failure in failures[:1]:
             self._complain("captures_dropped", failure, 0)
         for ended, ident in zip(waiting, idents, strict=True):
@@ -254,11 +260,11 @@ class Worker:
         while len(self._ended) > BACKLOG:
             self._ended_bytes -= self._ended.popleft().size
             self._count("rows_dropped")
-        # What was appended to the archive before the rows were refused would be appended again with each attempt.
-        spent = isinstance(error, sqlite3.Error) and getattr(error, "sqlite_errorcode", 0) & 0xFF in SPENT
+        self._spent = isinstance(error, sqlite3.Error) and getattr(error, "sqlite_errorcode", 0) & 0xFF in SPENT
         for ended in self._ended:
-            if spent or self._ended_bytes > WAITING_BYTES:
-                self._strip(ended)
+            if self._ended_bytes <= WAITING_BYTES:
+                break
+            self._strip(ended)
         if damaged(error):
             self._attempt("renew_failures", self._renew)
         time.sleep(PERIOD)
