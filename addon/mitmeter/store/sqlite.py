@@ -21,6 +21,9 @@ from mitmeter.store.stats import Group, collect
 _BUSY_MS = 5000
 _ALL = Filter()
 
+# Has the whole schema read, so that one that is damaged is known of at once.
+_PROBE = "SELECT 1 FROM exchanges LIMIT 1"
+
 _INSERT = f"INSERT INTO exchanges ({', '.join(COLUMNS)}) VALUES ({', '.join('?' * len(COLUMNS))})"
 _SELECT = f"SELECT id, EXISTS (SELECT 1 FROM captures WHERE exchange_id = id), {', '.join(COLUMNS)} FROM exchanges "
 _PLACE = "INSERT INTO captures (exchange_id, segment, offset, size, checksum) VALUES (?, ?, ?, ?, ?)"
@@ -252,6 +255,7 @@ def _prepare(connection: sqlite3.Connection, readonly: bool) -> None:
             raise FileNotFoundError("the database is empty: nothing has been metered there yet")
         if version < len(MIGRATIONS):
             raise SchemaError("the database is older than this mitmeter: run it once to bring the database up to date")
+        connection.execute(_PROBE)
         return
     check(connection)
     _use_wal(connection)
@@ -260,6 +264,7 @@ def _prepare(connection: sqlite3.Connection, readonly: bool) -> None:
     connection.execute("PRAGMA foreign_keys = ON")
     connection.execute("PRAGMA secure_delete = ON")
     migrate(connection)
+    connection.execute(_PROBE)
 
 
 def _use_wal(connection: sqlite3.Connection) -> None:
