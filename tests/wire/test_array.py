@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mitmeter.exchange import Message
+from mitmeter.mould import cast
 from mitmeter.wire import MessageDecoder
 from mitmeter.wire.array import ArrayDecoder
 from splits import cut_at, pieces, splits
@@ -141,3 +142,44 @@ def test_time_is_linear(body: bytes) -> None:
 
     quarter = min(seconds(body[: len(body) // 4]) for _ in range(3))
     assert seconds(body) < 16 * quarter + 0.2
+
+
+WORDS = st.text(alphabet='ab"\\{}[],\u00e9\n ', min_size=1, max_size=8)
+BETWEEN = st.sampled_from([b",", b",\r\n", b"\n,\r\n", b" , "])
+
+
+def element(word: str, number: int) -> bytes:
+    return json.dumps({"parts": [{"text": word}], "usage": {"count": number}}, indent=1).encode()
+
+
+@given(st.lists(st.tuples(WORDS, st.integers(0, 999)), min_size=3, max_size=12), BETWEEN, st.data())
+def test_of_a_run_that_fits_a_mould_the_last_is_told(
+    said: list[tuple[str, int]], between: bytes, data: st.DataObject
+) -> None:
+    """What is left out fits the mould, and is followed by an element that fits it too and is told."""
+    whole = b"[" + between.join(element(word, number) for word, number in said) + b"]"
+    mould = cast(Message(element("x", 1)), Message(element("yy", 22)), frozenset())
+    assert mould is not None
+    plain = ArrayDecoder(1 << 20)
+    every = [message for piece in (whole,) for message in plain.feed(piece)]
+    hushed = ArrayDecoder(1 << 20)
+    hushed.hush(mould)
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(whole)), max_size=4)))
+    told = [message for piece in cut_at(whole, cuts) for message in hushed.feed(piece)] + hushed.close()
+    assert hushed.anomalies == []
+    left = [message for message in every if message not in told]
+    assert [message for message in every if message in told] == told
+    fits = mould.fits()
+    for message in left:
+        following = every[every.index(message) + 1]
+        assert fits(message.data) and fits(following.data)
+    assert told[-1] == every[-1]
+
+
+def test_a_run_is_left_out() -> None:
+    mould = cast(Message(element("x", 1)), Message(element("yy", 22)), frozenset())
+    assert mould is not None
+    decoder = ArrayDecoder(1 << 20)
+    decoder.hush(mould)
+    told = decoder.feed(b"[" + b",\r\n".join(element("word", number) for number in range(100)) + b"]")
+    assert [json.loads(message.data)["usage"]["count"] for message in told] == [0, 99]

@@ -122,7 +122,7 @@ class MessageDecoder:
 
     def hush(self, mould: Mould) -> None:
         """Says that of a run of messages that fit a mould only the last is needed; all may be told all the same."""
-        if isinstance(self._inner, SSEDecoder):
+        if isinstance(self._inner, SSEDecoder | ArrayDecoder):
             self._inner.hush(mould)
 
     def feed(self, data: bytes) -> list[Message]:

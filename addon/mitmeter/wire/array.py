@@ -18,10 +18,12 @@ import re
 from typing import ClassVar
 
 from mitmeter.exchange import Message
+from mitmeter.mould import Mould, Run
 
 _BOM = b"\xef\xbb\xbf"
 _BLANK = b" \t\r\n"
 _NESTED = 5
+_GAP = 32
 _QUOTE, _COMMA, _ARRAY, _OBJECT = b'",[{'
 _QUOTED = rb'[^"\\]*+(?:\\.[^"\\]*+)*+'
 # To the end of a string that has begun: its quote, a backslash that waits for its other half, or the end of data.
@@ -59,6 +61,13 @@ class ArrayDecoder:
         self._escaped = False
         self._skipping = False
         self._held = bytearray()  # the unfinished element, or the mark that may begin the body
+        self._mould: Mould | None = None
+        self._between = b""  # what stood between two elements, for which `run` is made
+        self._run: Run | None = None
+
+    def hush(self, mould: Mould) -> None:
+        """From now on, of a run of elements that fit this mould only the last needs to be told."""
+        self._mould, self._run = mould, None
 
     def feed(self, data: bytes) -> list[Message]:
         """Takes bytes, returns the elements that they complete; `end` is the offset past the byte that did."""
@@ -105,6 +114,8 @@ class ArrayDecoder:
             if self._in_string:
                 at = self._string(data, at)
                 continue
+            if self._mould is not None and start == at and self._depth == 1 and not self._held and not self._skipping:
+                start = at = self._hushed(self._mould, data, at, messages)
             found = (_INSIDE if self._depth > 1 else _BETWEEN).match(data, at)
             at = (found.end() if found else at) + 1
             if at <= size and (taken := self._mark(data[at - 1])) is not None:
@@ -112,6 +123,21 @@ class ArrayDecoder:
                 start = at
         if not self._ended:
             self._hold(data[start:])
+
+    def _hushed(self, mould: Mould, data: bytes, at: int, messages: list[Message]) -> int:
+        """Passes over a run of whole elements, each with what stands before it, and adds the last; returns its end."""
+        opening = mould.segments[0]
+        if self._run is None or not data.startswith(self._between + opening, at):
+            between = data[at : max(at, data.find(b"{", at, at + _GAP))]
+            if between.strip(_BLANK) != b"," or not data.startswith(opening, at + len(between)):
+                return at
+            self._between, self._run = between, mould.run(between, b"")
+        end = self._run(data, at, len(data))
+        if end < 0 or end - at > self._limit:
+            return at
+        last = data.rfind(self._between + opening, at, end) + len(self._between)
+        messages.append(Message(data[last:end], b"", self._offset + end))
+        return end
 
     def _string(self, data: bytes, at: int) -> int:
         """Reads on in a string, returns where it stopped."""
