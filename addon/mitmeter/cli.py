@@ -162,6 +162,21 @@ def script() -> Path:
 
 
 @main.command()
+@click.option("--script", "others", multiple=True, hidden=True, type=click.Path(exists=True, path_type=Path))
+def selfcheck(others: tuple[Path, ...]) -> None:
+    """Plant secrets in traffic through a real proxy of its own, and look for them in all that it leaves behind."""
+    from mitmeter.selfcheck import check, table
+
+    try:
+        report = check(script(), others)
+    except OSError as error:
+        fail(error)
+    click.echo("\n".join(table(report)))
+    if report.found or not report.rows:
+        raise SystemExit(1)
+
+
+@main.command()
 def path() -> None:
     """Print the path of the addon, for `mitmdump -s "$(mitmeter path)"`."""
     click.echo(script())

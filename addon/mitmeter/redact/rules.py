@@ -47,7 +47,8 @@ class Rule(Struct, frozen=True):
     """One shape. `width` is the length of what `sign` matches, `cut` what a secret cut short still looks like.
 
     Where `width` is 0, the last `anchor` before the sign's end begins it, or what is found from `lead` bytes before it
-    on. `left` are characters that belong to it before the sign. `check` has the last word.
+    to `reach` bytes behind it. `left` are characters that belong to it before the sign.
+    `check` has the last word.
     """
 
     name: str
@@ -59,6 +60,7 @@ class Rule(Struct, frozen=True):
     cut: re.Pattern[bytes] | None = None
     left: bytes = b""
     lead: int = 256
+    reach: int = 16_384
     check: Callable[[bytes], bool] | None = None
 
     @property

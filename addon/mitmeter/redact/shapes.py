@@ -7,7 +7,6 @@ from mitmeter.redact.rules import RULES, Rule
 from mitmeter.redact.scan import Scanner
 
 LOOKED_BACK = 8192
-TAIL = 16384
 CUT = 4096
 SHORTEST = 12
 
@@ -44,7 +43,7 @@ def _found(rule: Rule, data: bytes, end: int) -> tuple[int, int] | None:
     if rule.anchor or (rule.width and not rule.left):
         found = rule.pattern.match(data, start)
     else:
-        candidates = rule.pattern.finditer(data, start, end + TAIL)
+        candidates = rule.pattern.finditer(data, start, end + rule.reach)
         found = next((one for one in candidates if one.end() >= end), None)
     if found is None or (rule.check is not None and not rule.check(found[0])):
         return None
