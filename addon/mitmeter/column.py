@@ -2,13 +2,21 @@
 
 import asyncio
 import logging
+import time
+from collections.abc import Mapping
 
 from mitmproxy import ctx, hooks, http
 
 from mitmeter.exchange import Exchange
 from mitmeter.flows import notes
+from mitmeter.inflight import in_flight, words
 from mitmeter.summary import line, marker, remark
+from mitmeter.tee import Watched
 from mitmeter.view import NOTES
+
+LIVE = "mitmeter_live"
+TICK_SECONDS = 0.5
+SHOWN = 50
 
 log = logging.getLogger("mitmeter")
 
@@ -18,21 +26,47 @@ class Column:
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
-        self._listed = "view" in ctx.master.addons.lookup
+        self._tick: asyncio.TimerHandle | None = None
+        self.listed = "view" in ctx.master.addons.lookup
 
     def show(self, flow: http.HTTPFlow, exchange: Exchange, ident: int) -> None:
         """Show a row; on any thread."""
         log.info("%s", line(exchange, ident))
-        if self._listed and not self._loop.is_closed():
+        if self.listed and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(annotate, flow, exchange, ident)
+
+    def follow(self, watched: Mapping[http.HTTPFlow, Watched]) -> None:
+        """Show from now on what is under way, twice a second."""
+        if self.listed:
+            for flow, known in list(watched.items())[:SHOWN]:
+                if known.live is not None and known.live.progress is not None:
+                    remark_on(flow, words(in_flight(flow, known, time.perf_counter())))
+            self._tick = self._loop.call_later(TICK_SECONDS, self.follow, watched)
+
+    def close(self) -> None:
+        """Follow no more."""
+        if self._tick is not None:
+            self._tick.cancel()
+
+
+def _own(flow: http.HTTPFlow) -> bool:
+    """Say whether the comment is ours, or nobody's."""
+    return flow.comment in ("", flow.metadata.get(LIVE), flow.metadata.get(NOTES, {}).get("remark"))
+
+
+def remark_on(flow: http.HTTPFlow, text: str) -> None:
+    """Put words about an exchange under way into a comment that is ours."""
+    if _own(flow) and flow.comment != text:
+        flow.comment = flow.metadata[LIVE] = text
+        ctx.master.addons.trigger(hooks.UpdateHook([flow]))
 
 
 def annotate(flow: http.HTTPFlow, exchange: Exchange, ident: int) -> None:
     """Put the numbers where mitmweb and the console show them; a user's own comment and marker stay."""
-    known = flow.metadata.get(NOTES, {})
-    if flow.comment == known.get("remark", ""):
+    if _own(flow):
         flow.comment = remark(exchange)
     if not flow.marked:
         flow.marked = marker(exchange)
+    flow.metadata.pop(LIVE, None)
     flow.metadata[NOTES] = {**notes(exchange, ident), "remark": flow.comment}
     ctx.master.addons.trigger(hooks.UpdateHook([flow]))

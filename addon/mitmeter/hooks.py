@@ -19,6 +19,7 @@ from mitmproxy.addonmanager import Loader
 from mitmeter import flows, options, reload
 from mitmeter.column import Column
 from mitmeter.exchange import Outcome
+from mitmeter.inflight import InFlight, open_now
 from mitmeter.live import Ending, Live, LiveSocket
 from mitmeter.options import NAMES, OPTIONS, PREFIX
 from mitmeter.store.sqlite import Store
@@ -43,6 +44,7 @@ class Meter:
         self._filter: flowfilter.TFilter | None = None
         self._settings: Settings | None = None
         self._watched: reload.Open = WeakKeyDictionary()
+        self._column: Column | None = None
         self._view = ExchangeView()
         self._told = False
 
@@ -94,13 +96,19 @@ class Meter:
             log.error("mitmeter: %s", error)
 
     def _start(self, settings: Settings) -> Worker:
-        before, worker = self._worker, Worker(settings, Column().show)
+        column = Column()
+        before, worker = self._worker, Worker(settings, column.show)
+        worker.following = column.listed
         try:
             worker.start()
         except OSError as error:
             wrong = f"{error.strerror or error}; accepted is a folder that can be written to"
             raise _refused(f"meter_dir {settings.folder}: {wrong}") from error
         self._worker = worker
+        if self._column is not None:
+            self._column.close()
+        self._column = column
+        column.follow(self._watched)
         if before is not None:
             before.stop(DRAIN_SECONDS)
             for watched in self._watched.values():
@@ -204,6 +212,10 @@ class Meter:
             live.unseen = outcome is Outcome.COMPLETE and flows.unseen(flow, watched.kept)
             flows.fill(flow, None if live.unseen else watched.kept)
         self._worker.end(live, Ending(outcome=outcome, at=at, cause=cause, body=body, trailers=trailers))
+
+    def open_now(self) -> list[InFlight]:
+        """Return the exchanges under way; tokens and state where `following` is set on the worker."""
+        return open_now(self._watched, time.perf_counter())
 
     @command.command("meter.flush")  # type: ignore[untyped-decorator]  # mitmproxy's is not annotated
     def flush(self) -> str:

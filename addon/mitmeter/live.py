@@ -6,6 +6,7 @@ from typing import Any
 from msgspec import Struct
 
 from mitmeter.exchange import Answer, Exchange, Headers, Opening, Outcome
+from mitmeter.progress import Progress
 from mitmeter.recorder import Limits, Recorder, bare
 from mitmeter.redact import Redacted
 from mitmeter.session import Session
@@ -48,6 +49,7 @@ class Live:
         self.broken = False
         self.finished = False
         self.handed = 0
+        self.progress: Progress | None = None
         self._chunks: deque[tuple[bytes, float]] = deque()
         self._recorder: Recorder | None = None
 
@@ -95,6 +97,11 @@ class Live:
             recorder.feed_all(batch)
             self.drained += size
         return []
+
+    def note(self) -> None:
+        """Note how far it has come, on the worker's thread; a connection of many exchanges says nothing."""
+        if self._recorder is not None:
+            self.progress = self._recorder.progress
 
     def end(self, ending: Ending) -> list[Item]:
         """Return what the exchange came to."""

@@ -29,6 +29,7 @@ from mitmeter.exchange import (
     Usage,
     field_values,
 )
+from mitmeter.progress import Progress, progress
 from mitmeter.redact import Redacted, Redactor
 from mitmeter.redact.policy import DEFAULT, Policy
 from mitmeter.redact.secrets import credential
@@ -86,6 +87,7 @@ class Recorder:
         self._reading: Reading | None = None
         self._body = Body(self.limits.body)
         self._trailers: Headers | None = None
+        self._newest: Message | None = None
         self._received = 0
         self._ends: list[int] = [0]
         self._times: list[float] = []
@@ -151,6 +153,11 @@ class Recorder:
         """Whether the response has shown a usage object."""
         return self._reading is not None and self._reading.snapshots > 0
 
+    @property
+    def progress(self) -> Progress:
+        """What the server is doing, and the tokens that it has told so far."""
+        return progress(self._reading, self._newest)
+
     def trailers(self, trailers: Headers) -> None:
         """Take the trailers that followed the body."""
         self._trailers = trailers
@@ -174,6 +181,7 @@ class Recorder:
         if reading is None:
             reading = self._reading = Reading(self._dialect, streaming=self._messages.streaming)
         known = reading.mould
+        self._newest = messages[-1]
         reading.feed(messages)
         if reading.mould is not known and reading.mould is not None:
             self._messages.hush(reading.mould)

@@ -70,6 +70,7 @@ class Worker:
     def __init__(self, settings: Settings, show: Show) -> None:
         self.settings = settings
         self.counters: Counter[str] = Counter()
+        self.following = False  # whether somebody looks at what is under way
         self._show = show
         self._open: dict[int, Live] = {}
         self._queue: queue.SimpleQueue[Live | threading.Event | str | None] = queue.SimpleQueue()
@@ -200,6 +201,8 @@ class Worker:
             time.sleep(0)  # the event loop may go first
         if ending is not None:
             items += live.end(ending)
+        elif self.following:
+            live.note()
 
     def _attempt(self, name: str, work: Callable[[], object]) -> bool:
         """Do what may raise anything: that is counted by name, and costs what was being done, not the thread."""

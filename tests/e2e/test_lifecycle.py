@@ -143,7 +143,6 @@ def test_a_reload_neither_loses_nor_doubles_a_row(reloaded: Mitm, agent: str) ->
     assert len(rows(reloaded.meter_dir)) == 3
 
 
-@pytest.mark.xfail(reason="the old instance ends it as cut when it goes, with what had come until then")
 def test_a_stream_across_a_reload_is_complete(reloaded: Mitm) -> None:
     row = one(reloaded, "across")
     assert (row["outcome"], row["error"], counted(row)) == ("complete", None, (ASKED, SAID))
