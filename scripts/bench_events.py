@@ -58,8 +58,8 @@ def messages() -> Stream:
     start = {"id": "msg_1", "type": "message", "role": "assistant", "model": "claude", "content": [], "usage": usage}
     events: list[dict[str, object]] = [{"type": "message_start", "message": start}]
     events.append({"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}})
-    for word in words(2, EVENTS):
-        events.append({"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": word}})
+    said = [{"type": "text_delta", "text": word} for word in words(2, EVENTS)]
+    events += [{"type": "content_block_delta", "index": 0, "delta": delta} for delta in said]
     events.append({"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": {"output_tokens": EVENTS}})
     events.append({"type": "message_stop"})
     texts = [dumps(one) for one in events]
@@ -93,6 +93,12 @@ def generate_content() -> Stream:
     return "generateContent", path, "text/event-stream", wire, texts
 
 
+def generate_content_array() -> Stream:
+    _, path, _, _, texts = generate_content()
+    wire = [(b",\r\n" if number else b"[") + text.encode() for number, text in enumerate(texts)]
+    return "  as a JSON array", path, "application/json", [*wire[:-1], wire[-1] + b"]"], texts
+
+
 def frame(headers: dict[str, str], payload: bytes) -> bytes:
     named = b"".join(
         struct.pack(">B", len(name)) + name.encode() + struct.pack(">BH", 7, len(value)) + value.encode()
@@ -105,8 +111,8 @@ def frame(headers: dict[str, str], payload: bytes) -> bytes:
 
 def converse() -> Stream:
     events: list[tuple[str, dict[str, object]]] = [("messageStart", {"role": "assistant"})]
-    for word in words(5, EVENTS):
-        events.append(("contentBlockDelta", {"contentBlockIndex": 0, "delta": {"text": word}, "p": "abcdefghijk"}))
+    said = [{"contentBlockIndex": 0, "delta": {"text": word}, "p": "abcdefghijk"} for word in words(5, EVENTS)]
+    events += [("contentBlockDelta", delta) for delta in said]
     events.append(("messageStop", {"stopReason": "end_turn"}))
     usage = {"inputTokens": 500, "outputTokens": EVENTS, "totalTokens": 500 + EVENTS}
     events.append(("metadata", {"usage": usage, "metrics": {"latencyMs": 900}}))
@@ -141,7 +147,7 @@ def recorded(stream: Stream, match: Match, body: bytes) -> Callable[[], tuple[Ex
 def lines(folder: Path) -> Iterator[str]:
     small = b'{"model":"m","stream":true,"messages":[]}'
     yield "stream             events    kB  json.loads  recorder  us/event   MB/s  ratio"
-    for stream in (chat(), messages(), responses(), generate_content(), converse()):
+    for stream in (chat(), messages(), responses(), generate_content(), generate_content_array(), converse()):
         name, path, _, wire, texts = stream
         match = find("POST", "host.invalid", path)
         if match is None:
