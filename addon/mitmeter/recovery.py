@@ -5,6 +5,7 @@ again out of the record's own, unless there is one for that flow and time: ids o
 again, so a record's id says nothing. No index entry is taken away: a segment that is missing may come back.
 """
 
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Literal
@@ -18,6 +19,8 @@ from mitmeter.archive.rewrite import UNFINISHED
 from mitmeter.archive.segments import SUFFIX, is_open
 from mitmeter.exchange import Exchange, Place
 from mitmeter.store.sqlite import Batch, Store
+
+BUDGET_SECONDS = 1.0
 
 type Kind = Literal["missing", "damaged", "unreadable", "unknown", "database"]
 type Seen = Callable[[Path], None]
@@ -43,6 +46,7 @@ class Verdict(Struct, kw_only=True):
     duplicates: int = 0
     open: int = 0
     deleted: int = 0
+    left: int = 0
     findings: list[Finding] = []
 
     @property
@@ -68,16 +72,21 @@ def verify_all(folder: Path, store: Store, *, change: bool = True, seen: Seen = 
     return verdict
 
 
-def recover(folder: Path, store: Store) -> Verdict:
+def recover(folder: Path, store: Store, seconds: float = BUDGET_SECONDS) -> Verdict:
     """What a start does: look at segments that nobody writes any more, were not looked at since and lack their end.
 
-    Raises sqlite3.Error and OSError.
+    The newest come first; once that took more than `seconds`, the rest is left for the next time (`left`). Raises
+    sqlite3.Error and OSError.
     """
+    deadline = time.monotonic() + seconds
     captures, verdict = folder / "captures", Verdict()
     verdict.deleted = len(_sweep(captures, store, True))
     marks, known = store.marks(), store.segments()
     ended: list[tuple[str, int]] = []
-    for path in sorted(captures.glob(f"*{SUFFIX}")):
+    for path in sorted(captures.glob(f"*{SUFFIX}"), reverse=True):
+        if time.monotonic() > deadline:
+            verdict.left += marks.get(path.name) is None
+            continue
         try:
             size = path.stat().st_size
             if marks.get(path.name, (-1, False))[0] == size or is_open(path):
@@ -129,7 +138,7 @@ def examine(path: Path, store: Store, verdict: Verdict, change: bool) -> None:
         # Its writer may be about to commit them.
         return
     if change:
-        _adopt(path.name, orphans, store, verdict, size, damage)
+        _adopt(path.name, orphans, store, verdict, size)
     else:
         verdict.indexed += len(orphans)
 
@@ -177,17 +186,14 @@ def _is_there(data: bytes, place: Place) -> bool:
     return True
 
 
-def _adopt(
-    name: str, orphans: list[tuple[Place, Record]], store: Store, verdict: Verdict, size: int, damage: str | None
-) -> None:
+def _adopt(name: str, orphans: list[tuple[Place, Record]], store: Store, verdict: Verdict, size: int) -> None:
     """Index captures in one transaction. A writer holds it from its first byte on, so none of them is under way."""
     with store.batch() as batch:
         taken = {place.offset for _, place in store.held(name)}
         for place, record in orphans:
             if place.offset not in taken:
                 _take(batch, store, place, record, verdict)
-        if damage is None:
-            batch.mark(name, size)
+        batch.mark(name, size)
 
 
 def _take(batch: Batch, store: Store, place: Place, record: Record, verdict: Verdict) -> None:

@@ -38,7 +38,7 @@ class Commands(click.Group):
 def fail(error: Exception) -> NoReturn:
     """End the command with the error as its one line."""
     damaged = isinstance(error, sqlite3.DatabaseError) and not isinstance(error, sqlite3.OperationalError)
-    advice = "; `mitmeter verify` says what can be read" if damaged and "verify" not in str(error) else ""
+    advice = "; with meter.db moved away, `mitmeter verify` makes the rows again out of the captures" if damaged else ""
     raise click.ClickException(f"{error}{advice}") from error
 
 
