@@ -122,8 +122,7 @@ class Shelf:
         sqlite3.Error and OSError.
         """
         if not self._recovered:
-            self._recovered = True
-            self.recover()
+            self._recovered = not self.recover().left
         self._limits = (limit_bytes, days)
         self.seal(now, SEAL_SECONDS)
         return retention.trim(self.folder, self.store, now, limit_bytes, days)
