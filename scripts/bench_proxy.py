@@ -45,6 +45,7 @@ class Case:
     bar: float | None = None
     ways: tuple[str, ...] = WAYS
     quick: tuple[str, int] | None = None
+    rounds: int | None = None
 
 
 BIG = 512 << 20
@@ -62,6 +63,7 @@ CASES = {
     "2MB": Case("json", 30, 2, 2_000_000, bar=2.2, quick=("json", 10)),
     "2MB-fresh": Case("json", 30, 2, 2_000_000, fresh=True, bar=2.2, quick=("json", 10)),
     "body-512MB": Case(f"bytes {BIG}", 1, quick=(f"bytes {BIG >> 3}", 1)),
+    "json-10000": Case("json", 10_000, 16, rounds=2, ways=WAYS[2:], quick=("json", 1000)),
     "open-500": Case("paced 5 600 100", 500, 500, chunks=5, quick=("paced 2 600 100", 500)),
 }
 
@@ -101,6 +103,7 @@ class Figures:
     late: list[float] = field(default_factory=list)
     speed: list[float] = field(default_factory=list)
     rss: list[float] = field(default_factory=list)
+    grown: list[float] = field(default_factory=list)
 
 
 class Process:
@@ -185,14 +188,16 @@ class Bench:
                         time.sleep(0.1)
 
     def run(self, way: str, case: Case, quick: bool) -> tuple[Seen, float, float, float]:
-        """Runs one load; returns what was seen, the CPU seconds of the proxy, and its RSS, MB, before and at most."""
+        """Runs one load; returns what was seen, and of the proxy CPU seconds, growth of RSS and the most RSS, MB."""
         what, number = case.quick if quick and case.quick else (case.what, case.number)
         texts = bodies(case.size, case.fresh)
         port, proxy = self.ports[way], self.processes.get(way)
-        before, small = (proxy.cpu(), proxy.peak(reset=True)) if proxy else (0.0, 0.0)
+        before, small = (proxy.cpu(), proxy.rss()) if proxy else (0.0, 0.0)
+        if proxy:
+            proxy.peak(reset=True)
         work = second(port, what, texts, number) if case.http2 else plain(port, what, texts, number, case.connections)
         seen = asyncio.run(work)
-        return (seen, proxy.settled() - before, small, proxy.peak()) if proxy else (seen, 0.0, 0.0, 0.0)
+        return (seen, proxy.settled() - before, proxy.rss() - small, proxy.peak()) if proxy else (seen, 0.0, 0.0, 0.0)
 
     def stop(self) -> None:
         for process in reversed(self.processes.values()):
@@ -204,7 +209,8 @@ def at(values: list[float], share: float) -> float:
 
 
 def note(figures: Figures, case: Case, run: tuple[Seen, float, float, float]) -> None:
-    seen, cpu, _, peak = run
+    seen, cpu, grown, peak = run
+    figures.grown.append(grown)
     figures.cpu.append(cpu / seen.requests * 1e6)
     figures.first.append(at(seen.first, 0.5) * 1e3)
     figures.delay.append(at(seen.delays, 0.5) * 1e3)
@@ -228,7 +234,7 @@ def told(name: str, case: Case, quick: bool, by_way: dict[str, Figures]) -> None
         cpu = f"{median(of.cpu):9.0f} us CPU/request" if way != "direct" else f"{'':24}"
         delays = f"  chunk delay {median(of.delay):6.3f} ms, p99 {median(of.late):7.3f}" if any(of.delay) else ""
         speed = f"  {median(of.speed):6.0f} MB/s" if "bytes" in case.what else ""
-        rss = f"  RSS at most {max(of.rss):5.0f} MB" if way != "direct" else ""
+        rss = f"  RSS at most {max(of.rss):5.0f} MB, {of.grown[-1]:+.1f} in the last round" if way != "direct" else ""
         out(f"  {way:7}{cpu}  first byte {median(of.first):8.3f} ms{delays}{speed}{rss}\n")
     ours, theirs = by_way["meter"], by_way["stream"]
     bar = "" if case.bar is None else f" (bar {case.bar:.2f}: {'met' if met(ours, theirs, case.bar) else 'NOT MET'})"
@@ -264,7 +270,7 @@ def main() -> None:
             for name in given.cases or CASES:
                 case = CASES[name]
                 by_way: dict[str, Figures] = {way: Figures() for way in case.ways if not case.http2 or way != "direct"}
-                for turn in range(rounds):
+                for turn in range(min(rounds, case.rounds or rounds)):
                     ways = list(by_way)
                     for way in ways[turn % len(ways) :] + ways[: turn % len(ways)]:
                         note(by_way[way], case, bench.run(way, case, given.quick))

@@ -30,8 +30,9 @@ class Column:
         self.listed = "view" in ctx.master.addons.lookup
 
     def show(self, flow: http.HTTPFlow, exchange: Exchange, ident: int) -> None:
-        """Show a row; on any thread."""
-        log.info("%s", line(exchange, ident))
+        """Show a row; on any thread. A line that no handler takes, as with `-q`, is not made."""
+        if any(handler.level <= logging.INFO for handler in logging.getLogger().handlers):
+            log.info("%s", line(exchange, ident))
         if self.listed and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(annotate, flow, exchange, ident)
 
