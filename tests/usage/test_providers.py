@@ -54,6 +54,8 @@ POST dbc-1.cloud.databricks.com /serving-endpoints/chat/completions databricks c
 POST adb-1.2.azuredatabricks.net /serving-endpoints/llama/invocations databricks chat
 POST dbc-1.cloud.databricks.com /serving-endpoints/anthropic/v1/messages databricks messages
 POST api.deepinfra.com /v1/openai/chat/completions deepinfra chat
+POST api.inceptionlabs.ai /v1/chat/completions inception chat
+POST api.inceptionlabs.ai /v1/fim/completions inception fim
 POST api.deepinfra.com /v1/inference/meta-llama/Llama-3-8b deepinfra inference
 POST api.deepseek.com /beta/completions deepseek completions
 POST api.deepseek.com /anthropic/v1/messages deepseek messages
