@@ -32,14 +32,27 @@ type Kept = Literal["all", "headers", "none"]
 type Item = tuple[Exchange, Redacted | None]
 
 SECRET_BYTES = 32
+NAMED = ("meter.db", "meter.db-wal", "meter.db-shm", "secret", "captures")
 
 
 def private_folder(folder: Path) -> None:
-    """Make a folder that only its owner can enter; raises OSError where that cannot be had."""
+    """Make a folder that only its owner can enter; raises OSError where that cannot be had.
+
+    What others can write to may hold what they put there, and a symbolic link leads where they like: both are refused.
+    """
+    if folder.is_symlink():
+        raise PermissionError(f"{folder} is a symbolic link; accepted is a folder")
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    status = folder.stat()
+    status = folder.stat(follow_symlinks=False)
+    if status.st_uid != os.geteuid():
+        raise PermissionError(f"{folder} belongs to another user")
+    if stat.S_IMODE(status.st_mode) & 0o022:
+        raise PermissionError(f"{folder} can be written to by others (chmod 700 it, once you trust what is in it)")
     if stat.S_IMODE(status.st_mode) & 0o077:
         folder.chmod(0o700)
+    for name in NAMED:
+        if (folder / name).is_symlink():
+            raise PermissionError(f"{folder / name} is a symbolic link; accepted is what was made here")
     if not os.access(folder, os.W_OK | os.X_OK):
         raise PermissionError(f"{folder} is not writable")
 
