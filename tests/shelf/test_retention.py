@@ -215,3 +215,41 @@ def test_what_a_killed_writer_left_is_indexed_at_the_next_start(folder: Path) ->
     held = bodies(folder)
     assert held[9] == b"common 20" and set(held.values()) >= {b"common 9", b"common 10", b"common 11"}
     assert len(held) == 12
+
+
+def test_a_start_takes_no_longer_than_it_may(folder: Path) -> None:
+    """A database that was lost with many segments there: the newest come first, the rest at the next time."""
+    (folder / "meter.db").unlink()
+    with Store(folder / "meter.db") as store:
+        first = recover(folder, store, seconds=-1.0)
+        assert (first.left, first.segments) == (2, 0)
+        assert recover(folder, store).rows_made == 8
+        assert (recover(folder, store).segments, recover(folder, store).left) == (0, 0), "looked at once"
+    assert all(bodies(folder).values())
+
+
+def test_damage_is_not_looked_at_at_every_start(folder: Path) -> None:
+    path = sorted((folder / "captures").iterdir())[0]
+    path.write_bytes(path.read_bytes()[:-40])
+    with Store(folder / "meter.db") as store:
+        assert recover(folder, store).segments == 1
+        assert recover(folder, store).segments == 0
+        found = verify_all(folder, store)
+    assert not found.sound and found.findings[0].idents
+    result = run(folder, "verify", "--forget-lost")
+    assert result.exit_code == 1 and path.name in result.output
+    assert run(folder, "verify", "--json").exit_code in (0, 1)
+    assert None in bodies(folder).values()
+
+
+def test_a_segment_that_is_missing_is_named(folder: Path) -> None:
+    path = sorted((folder / "captures").iterdir())[0]
+    away = path.rename(folder / "away")
+    result = run(folder, "verify")
+    assert (
+        result.exit_code == 1 and f"missing  {path.name}" in result.output and "exchanges 1, 2, 3, 4" in result.output
+    )
+    shown = run(folder, "show", "1")
+    assert shown.exit_code == 0 and "the capture cannot be read" in shown.output
+    away.rename(path)
+    assert run(folder, "verify").exit_code == 0, "it came back"

@@ -34,6 +34,10 @@ def content(path: Path) -> tuple[bytes, str | None]:
         # A read that fails loses what it had decoded: the last bytes before the damage, one by one.
         more, _ = _decoded(path, len(good), 1)
         good += more
+    elif not is_sealed(path):
+        # Nor does one that ends within a block hand out the block before: all in one go gets that.
+        whole, _ = _decoded(path, 0, len(good) + 2 * _BLOCK_LIMIT)
+        good = max(good, whole, key=len)
     return good, damage
 
 

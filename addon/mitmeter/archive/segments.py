@@ -27,6 +27,9 @@ PARAMETERS = zstandard.ZstdCompressionParameters.from_level(3, window_log=25, wr
 _CHUNK_BYTES = 2**18
 _PIECE_BYTES = 2**12
 
+# More than a segment of ours holds, but for a record that is larger than a segment.
+_AT_ONCE_BYTES = 2**27
+
 # Written after every flush. Readers of a stream that has no end yet drop what is decoded and not handed out when the
 # input ends with it (python-zstandard 0.25 `stream_reader`; zstd before 1.5.6, facebook/zstd#3602): one more block,
 # raw and of no bytes, keeps them from that.
@@ -35,6 +38,10 @@ _EMPTY_BLOCK = b"\x00\x00\x00"
 
 class SegmentError(OSError):
     """A capture cannot be read from its segment; the message says why."""
+
+
+class _Torn(SegmentError):
+    """The stream has no more, though what it decoded last may not have been handed out."""
 
 
 class SegmentWriter:
@@ -158,9 +165,24 @@ class SegmentReader:
         if place.offset < 0 or place.size < 0:
             raise SegmentError(f"{place.segment}: no record can lie at {place.offset} with {place.size} bytes")
         with open_segment(self._folder / _plain(place.segment)) as file:
-            stream = self._decompressor.stream_reader(file, read_size=_CHUNK_BYTES)
-            _skip(stream, place.segment, place.offset)
-            return _take(stream, place)
+            try:
+                stream = self._decompressor.stream_reader(file, read_size=_CHUNK_BYTES)
+                _skip(stream, place.segment, place.offset)
+                return _take(stream, place)
+            except _Torn as torn:
+                file.seek(0)
+                return self._at_once(file, place, torn)
+
+    def _at_once(self, file: BufferedReader, place: Place, torn: _Torn) -> bytes:
+        """The record read with all before it in one go: where a block is cut short, only that gets the one before."""
+        if place.offset + place.size > _AT_ONCE_BYTES:
+            raise torn
+        stream = self._decompressor.stream_reader(file, read_size=_CHUNK_BYTES)
+        data = _read_some(stream, place.segment, place.offset + place.size + 1)
+        record = _checked(place, data[place.offset : place.offset + place.size])
+        if len(data) < place.offset + place.size or isinstance(record, SegmentError):
+            raise torn
+        return record
 
     def passages(self, segment: str, places: Iterable[Place]) -> Iterator[tuple[Place, bytes | SegmentError]]:
         """Each of the places of one segment with its record or what is wrong with it, by offset, in one decode."""
@@ -183,7 +205,16 @@ class SegmentReader:
                         continue
                 except SegmentError as error:
                     lost = error
+                if isinstance(lost, _Torn):
+                    yield place, self._again(place)
+                    continue
                 yield place, lost or SegmentError(f"{segment}: no record can lie at {place.offset}")
+
+    def _again(self, place: Place) -> bytes | SegmentError:
+        try:
+            return self.read(place)
+        except SegmentError as error:
+            return error
 
 
 def read(folder: Path, place: Place) -> bytes:
@@ -269,7 +300,7 @@ def _skip(stream: "zstandard.ZstdDecompressionReader", name: str, left: int) -> 
         except (zstandard.ZstdError, OSError) as error:
             raise _damaged(name, error) from error
         if not count:
-            raise SegmentError(f"{name}: ends {left} of {asked} bytes before the record begins")
+            raise _Torn(f"{name}: ends {left} of {asked} bytes before the record begins")
         left -= count
 
 
@@ -287,7 +318,7 @@ def _take(stream: "zstandard.ZstdDecompressionReader", place: Place, *, check: b
     while missing:
         part = _read_some(stream, place.segment, min(missing, _CHUNK_BYTES))
         if not part:
-            raise SegmentError(f"{place.segment}: ends {missing} bytes before the end of the record")
+            raise _Torn(f"{place.segment}: ends {missing} bytes before the end of the record")
         parts.append(part)
         missing -= len(part)
     record = b"".join(parts)
