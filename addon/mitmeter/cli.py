@@ -17,6 +17,7 @@ from mitmeter.choosing import Choice, chosen
 from mitmeter.export import jsonl
 from mitmeter.store.rows import Row
 from mitmeter.store.schema import SchemaError
+from mitmeter.store.sqlite import Store
 from mitmeter.store.surface import to_json
 from mitmeter.terminal import Commands, as_json, console, fail, opened, progress
 
@@ -118,10 +119,17 @@ def tail(folder: Path, in_json: bool, lines: int) -> None:
         fail(error)
 
 
+def _awaited(folder: Path) -> Store:
+    """Open the database once there is one with tables."""
+    while True:
+        try:
+            return Store(folder / "meter.db", readonly=True)
+        except FileNotFoundError:
+            time.sleep(POLL_SECONDS)
+
+
 def _follow(folder: Path, lines: int) -> Iterator[Row]:
-    while not (folder / "meter.db").exists() or not (folder / "meter.db").stat().st_size:
-        time.sleep(POLL_SECONDS)
-    with opened(folder) as store:
+    with _awaited(folder) as store:
         last = 0
         newest = store.rows(limit=max(lines, 1))
         if newest:
