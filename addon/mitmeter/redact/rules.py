@@ -113,9 +113,10 @@ def _special(
     cut: bytes = b"",
     left: bytes = b"",
     lead: int = 256,
+    reach: int = 16_384,
 ) -> Rule:
     ending = re.compile(cut) if cut else None
-    return Rule(name, sign, width, re.compile(pattern), source, anchor, ending, left, lead)
+    return Rule(name, sign, width, re.compile(pattern), source, anchor, ending, left, lead, reach)
 
 
 _DIGIT = rb"(?=[A-Za-z_-]*+[0-9])"
@@ -123,7 +124,7 @@ _ESCAPED = rb"(?:\\[nrt\\/]|\\u00[0-9a-fA-F]{2}|\s)"
 _KEY_TEXT = rb"(?:[A-Za-z0-9+/=]|" + _ESCAPED + rb")"
 _PEM = (
     rb"-----BEGIN (?:[A-Z0-9]{1,12} ){0,4}PRIVATE KEY(?: BLOCK)?-----"
-    rb"(?:(?:(?!-----END)[^\"<]){0,20000}+-----END [A-Z0-9 ]{0,48}PRIVATE KEY(?: BLOCK)?-----"
+    rb"(?:(?:(?!-----)[^\"<]){0,20000}+-----END [A-Z0-9 ]{0,48}PRIVATE KEY(?: BLOCK)?-----"
     rb"|" + _ESCAPED + rb"*+(?=[A-Za-z0-9+/=]{16})" + _KEY_TEXT + rb"*+)"
 )
 _NAMED = (
@@ -351,5 +352,6 @@ RULES: tuple[Rule, ...] = (
         + rb"[A-Za-z0-9_+=~-]{16,512}+)(?![A-Za-z0-9_+=~(\[]|\.[a-z])",
         "https://github.com/Yelp/detect-secrets (its keyword detector, narrowed to values with digits)",
         lead=56,
+        reach=520,
     ),
 )

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import hyperscan
 
-MOST = 500_000
+MOST = 50_000
 
 type Hit = tuple[int, int]
 

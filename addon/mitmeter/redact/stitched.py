@@ -43,7 +43,8 @@ STREAMS = (b"data:", b"event:", b"id:", b":", b"retry:", b"{", b"[", b"\n", b"\r
 _INDEX = rb'"(?:index|output_index|content_index|contentBlockIndex|item_id)"\s*:\s*("[^"]{0,64}"|[0-9]{1,6})'
 _INDEXES = re.compile(_INDEX)
 _SEVERAL = rb'"(?:index|output_index|content_index|contentBlockIndex)"\s*:\s*[1-9]'
-_LONGEST_EVENT = 65_536
+_LONGEST_EVENT = 2048
+MOST_PIECES = 20_000
 
 type Find = Callable[[bytes], list[Span]]
 
@@ -70,7 +71,7 @@ def find_stitched(data: bytes, find: Find) -> list[Span]:
             continue
         if find(b"".join(pieces)):
             spans += _spread([found.span(1) for found in values.finditer(data)], data, find)
-        if len(NAMES) in present:
+        if len(NAMES) in present and len(pieces) <= MOST_PIECES:
             for group in _groups(data, values):
                 spans += _spread(group, data, find)
     return spans

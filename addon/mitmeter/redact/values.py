@@ -22,7 +22,8 @@ LONGEST = 16_384
 RUN = 12
 PIECE = 6
 STEP = RUN - PIECE + 1
-MOST = 4000
+MOST = 2000
+VALUES = 200
 ALIKE = 16
 
 _QUERY = frozenset(
@@ -162,7 +163,12 @@ class Known:
     """Finds forms of values in bytes, and parts of them from `RUN` bytes on."""
 
     def __init__(self, values: frozenset[str]) -> None:
-        self._forms = sorted({form for value in values for form in _forms(value)})
+        plain = {
+            value.encode("utf-8", "surrogatepass"): None for value in sorted(values, key=len, reverse=True)[:VALUES]
+        }
+        self._forms = list(
+            plain | {form: None for raw in plain for form in _forms(raw.decode("utf-8", "surrogatepass"))}
+        )
         pieces: dict[bytes, list[tuple[bytes, int]]] = {}
         for form in self._forms:
             starts = [0] if len(form) < RUN else range(0, len(form) - PIECE + 1, STEP)
