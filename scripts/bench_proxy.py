@@ -8,6 +8,7 @@ import argparse
 import asyncio
 import json
 import os
+import signal
 import statistics
 import subprocess
 import sys
@@ -261,6 +262,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, help="(default: 5, with --quick 2)")
     given = parser.parse_args()
     rounds = given.rounds or (2 if given.quick else 5)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     os.sched_setaffinity(0, {CORES[-1]})
     sys.stdout.write(f"load average {os.getloadavg()[0]:.2f}, {len(CORES)} cores, {rounds} rounds\n")
     with tempfile.TemporaryDirectory(prefix="mitmeter-bench-") as folder:
