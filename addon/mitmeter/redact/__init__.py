@@ -6,7 +6,7 @@ from typing import Any
 from msgspec.structs import asdict, replace
 
 from mitmeter.exchange import Capture, Exchange, Headers, Outcome
-from mitmeter.redact.headers import redact_headers
+from mitmeter.redact.headers import is_kept, redact_headers
 from mitmeter.redact.patch import merged, patched
 from mitmeter.redact.policy import DEFAULT, Policy
 from mitmeter.redact.scan import TooMany
@@ -62,7 +62,10 @@ class Redactor:
         together = "\n".join(f"{name}\n{value}" for name, value in kept)
         if self.text(together) == together:
             return kept
-        return tuple((self.text(name), value if value == REDACTED else self.text(value)) for name, value in kept)
+        return tuple(
+            (name if is_kept(name) else self.text(name), value if value == REDACTED else self.text(value))
+            for name, value in kept
+        )
 
     def capture(self, capture: Capture, *, stream: bool = True) -> Redacted:
         """Take the credentials out of a capture; `stream` says that its response may spell them out in pieces."""

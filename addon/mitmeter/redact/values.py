@@ -72,12 +72,14 @@ def _of_value(name: str, value: str) -> Iterator[str]:
     if not space or not scheme.replace("-", "").isalnum() or len(scheme) > 20:
         yield value.strip()
         return
-    yield rest.strip()
+    parameters = _PARAMETER.findall(rest) if "," in rest else []
+    if not parameters:
+        yield rest.strip()
     if "authorization" not in name:
         yield value.strip()
     if scheme.lower() == "basic":
         yield from _basic(rest.strip())
-    for parameter, content in _PARAMETER.findall(rest):
+    for parameter, content in parameters or _PARAMETER.findall(rest):
         if parameter.lower() not in _PUBLIC:
             yield content.strip('"')
             if parameter == "Credential":
