@@ -96,7 +96,7 @@ _OPTIONS = (
     click.option("--status", multiple=True, type=Status(), help="429, or 5xx for all of a class."),
     click.option("--outcome", multiple=True, type=click.Choice([outcome.value for outcome in Outcome])),
     click.option("--header", multiple=True, type=Header(), help="Of the captured request, like 'x-session-id: abc'."),
-    click.option("--grep", metavar="TEXT", help="With this text in a captured body, or in the reply put together."),
+    click.option("--grep", metavar="TEXT", help="With this text in a captured body, or in the reply as a whole."),
 )
 
 

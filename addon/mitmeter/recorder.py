@@ -6,10 +6,8 @@ arrived, so that chunks may be fed in batches without blurring the clock. The ca
 of each body; what passes beyond that is still metered.
 """
 
-from bisect import bisect_left
 from collections.abc import Iterable
 from contextlib import suppress
-from itertools import accumulate
 from urllib.parse import urlsplit
 
 from msgspec import Struct
@@ -29,6 +27,7 @@ from mitmeter.exchange import (
     Usage,
     field_values,
 )
+from mitmeter.moments import Moments
 from mitmeter.progress import Progress, progress
 from mitmeter.redact import Redacted, Redactor
 from mitmeter.redact.policy import DEFAULT, Policy
@@ -45,7 +44,6 @@ from mitmeter.wire.codings import Codings
 
 UNKNOWN = Match("", Dialect(api="", operation="", paths=()))
 ERROR_BODY = 1 << 20
-MOMENTS = 20_000
 FIRST = 2048
 MEDIA = ("audio/", "image/", "video/", "application/octet-stream")
 
@@ -89,8 +87,7 @@ class Recorder:
         self._trailers: Headers | None = None
         self._newest: Message | None = None
         self._received = 0
-        self._ends: list[int] = [0]
-        self._times: list[float] = []
+        self._moments = Moments()
         self._legible = True
         self._buffered = False
         self._first_at: float | None = None
@@ -138,8 +135,7 @@ class Recorder:
         raw, times = zip(*together, strict=True)
         self._received += sum(map(len, raw))
         decoded = raw if codings.transparent else tuple(map(codings.feed, raw))
-        self._ends += accumulate(map(len, decoded), initial=self._ends.pop())
-        self._times += times
+        self._moments.add(map(len, decoded), times)
         self._take_body(b"".join(decoded))
 
     def whole(self, body: bytes, at: float) -> None:
@@ -172,8 +168,6 @@ class Recorder:
             for part in (decoded[:head], decoded[head:]) if head else (decoded,):
                 if messages := self._messages.feed(part):
                     self._take(messages)
-        if len(self._ends) > MOMENTS:
-            del self._ends[: MOMENTS // 2], self._times[: MOMENTS // 2]
 
     def _take(self, messages: list[Message]) -> None:
         assert self._messages is not None
@@ -186,13 +180,7 @@ class Recorder:
         if reading.mould is not known and reading.mould is not None:
             self._messages.hush(reading.mould)
         if self._first_at is None:
-            self._first_at = self._at(reading.first_end)
-
-    def _at(self, end: int | None) -> float | None:
-        """Return when the decoded body had reached an offset."""
-        if end is None or not self._times:
-            return None
-        return self._times[min(max(0, bisect_left(self._ends, end) - 1), len(self._times) - 1)]
+            self._first_at = self._moments.at(reading.first_end)
 
     def _ms(self, at: float | None) -> float | None:
         return None if at is None else round(max(0.0, at - self.opening.zero) * 1000, 3)
@@ -223,8 +211,7 @@ class Recorder:
         rest = self._codings.close()
         if rest:
             if self._last_at is not None:
-                self._ends.append(self._body.size + len(rest))
-                self._times.append(self._last_at)
+                self._moments.add((len(rest),), (self._last_at,))
             self._take_body(rest)
         messages = self._messages.close()
         if messages:
@@ -264,7 +251,7 @@ class Recorder:
         reading = reading or Reading(self._dialect, streaming=False)
         usage, prompt, output = reading.usage(self._head)
         self._flag(*(anomaly for anomaly in reading.anomalies if anomaly != "not_json"))
-        first, last = (None, None) if self._buffered else (self._first_at, self._at(reading.last_end))
+        first, last = (None, None) if self._buffered else (self._first_at, self._moments.at(reading.last_end))
         source: RateSource | None = "server" if prompt is not None or output is not None else None
         if output is None and (measured := _decode_rate(usage, reading, first, last)) is not None:
             output, source = measured, "wire"

@@ -149,6 +149,9 @@ WORDS = ("together", "writer", "voyage")
 # A segment of paths on the wire (`/openai/responses`), behind gateways of any name; it does not say who answers.
 SEGMENT = ("usage/apis/", "openai")
 
+# Secrets and harmless headers are named after who issues them: tables about keys, where no dialect is read or chosen.
+ISSUERS = ("redact/rules.py", "redact/harmless.py", "selfcheck.py")
+
 
 def prose(source: str) -> str:
     """The text of a file without links."""
@@ -171,6 +174,8 @@ def test_a_providers_name_stands_in_its_own_file_only() -> None:
     found = set()
     for file in PACKAGE.rglob("*.py"):
         own = file.relative_to(PACKAGE).as_posix()
+        if own in ISSUERS:
+            continue
         source = file.read_text(encoding="utf-8")
         words = {word.lower() for word in re.findall(r"[A-Za-z0-9]+", prose(source))}
         values = {word.lower() for value in literals(source) for word in re.findall(r"[A-Za-z0-9]+", value)}

@@ -3,6 +3,7 @@
 import os
 import secrets
 from collections.abc import Iterable
+from contextlib import ExitStack
 from pathlib import Path
 
 import zstandard
@@ -24,7 +25,8 @@ def rewrite(folder: Path, segment: str, kept: Iterable[Place]) -> tuple[Path, di
     name = f"{segment.removesuffix(SUFFIX).rpartition('-')[0]}-{secrets.token_hex(2)}{SUFFIX}"
     path = folder / (name + UNFINISHED)
     fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-    try:
+    with ExitStack() as undo:
+        undo.callback(path.unlink, missing_ok=True)
         with os.fdopen(fd, "wb") as file:
             os.fchmod(fd, 0o600)
             compressor = zstandard.ZstdCompressor(compression_params=PARAMETERS).compressobj()
@@ -41,7 +43,5 @@ def rewrite(folder: Path, segment: str, kept: Iterable[Place]) -> tuple[Path, di
         times = old.stat()
         os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
         sync(path)
-    except BaseException:
-        path.unlink(missing_ok=True)
-        raise
+        undo.pop_all()
     return path, moved

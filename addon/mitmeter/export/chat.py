@@ -1,7 +1,7 @@
-"""An exchange as a conversation for fine-tuning: system, user, assistant and tool messages, in OpenAI's chat format.
+"""An exchange as a conversation for fine-tuning: system, user, assistant and tool messages, in the chat format.
 
-The request tells by its shape how it writes messages: `messages` (chat completions, Anthropic's messages, Bedrock's
-converse, Ollama's chat), `input` (responses) or `contents` (generateContent). What is neither text nor a tool's is kept
+The request tells by its shape how it writes messages: `messages` (chat completions, messages, converse, native
+chats), `input` (responses) or `contents` (generateContent). What is neither text nor a tool's is kept
 as it was sent, as a part. Pure.
 """
 

@@ -1,4 +1,4 @@
-"""The parts of a message, in each way that APIs write them, as OpenAI's chat format does. Pure."""
+"""The parts of a message, in each way that APIs write them, as the chat format does. Pure."""
 
 import json
 from typing import Any

@@ -63,15 +63,23 @@ def find_shapes(data: bytes, pii: bool = False, cut: bool = False) -> list[Span]
     return found + _cut_short(data) if cut else found
 
 
+@lru_cache(maxsize=1)
+def _openings() -> tuple[tuple[Rule, ...], Scanner]:
+    """Return the rules of what may be cut short, and what finds their anchors."""
+    rules = tuple(rule for rule in RULES if rule.cut is not None)
+    return rules, Scanner([rule.anchor for rule in rules], literal=True)
+
+
 def _cut_short(data: bytes) -> list[Span]:
     """Return the spans of secrets that the end of the data has cut short."""
     tail = data[-CUT:]
     shift = len(data) - len(tail)
+    rules, scanner = _openings()
     spans: list[Span] = []
-    for rule in RULES:
-        if rule.cut is None or (at := tail.rfind(rule.anchor)) < 0:
-            continue
-        found = rule.cut.match(tail, at)
+    for number, end in dict(scanner.find(tail)).items():
+        rule = rules[number]
+        at = end - len(rule.anchor)
+        found = rule.cut.match(tail, at) if rule.cut is not None else None
         if found is not None and len(found[0]) >= SHORTEST:
             spans.append((shift + at, shift + found.end(), marker(rule.name)))
     return spans

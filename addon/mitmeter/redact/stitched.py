@@ -13,7 +13,7 @@ from itertools import accumulate
 from mitmeter.redact.scan import Scanner
 from mitmeter.redact.shapes import Span
 
-# Chat and completions, Messages, Responses, generateContent, Converse, Ollama, Cohere, realtime and speech.
+# Chat and completions, Messages, Responses, generateContent, Converse, native chats, realtime and speech.
 NAMES = (
     *(
         "content",
