@@ -253,7 +253,7 @@ class Recorder:
         self._flag(*(anomaly for anomaly in reading.anomalies if anomaly != "not_json"))
         first, last = (None, None) if self._buffered else (self._first_at, self._moments.at(reading.last_end))
         source: RateSource | None = "server" if prompt is not None or output is not None else None
-        if output is None and (measured := _decode_rate(usage, reading, first, last)) is not None:
+        if output is None and (measured := reading.pace(usage, first, last)) is not None:
             output, source = measured, "wire"
         return usage, Timing(
             duration_ms=timing.duration_ms,
@@ -367,15 +367,6 @@ class Recorder:
             coding=self._codings.undecoded if self._codings else None,
             ended=opening.started + max(0.0, at - opening.zero),
         )
-
-
-def _decode_rate(usage: Usage, reading: Reading, first: float | None, last: float | None) -> float | None:
-    """Tokens per second from the first to the last generated token, without those that never came over the wire."""
-    if first is None or last is None or last <= first or usage.output_tokens is None:
-        return None
-    hidden = 0 if reading.thought else usage.reasoning_tokens or 0
-    seen = usage.output_tokens - hidden - 1
-    return round(seen / (last - first), 3) if seen > 0 else None
 
 
 def _redactor(opening: Opening, answer: Answer | None, trailers: Headers | None, policy: Policy) -> Redactor:

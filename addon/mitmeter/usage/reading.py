@@ -321,6 +321,17 @@ class Reading:
                 return round(value * figure.unit, 12)
         return None
 
+    def pace(self, usage: Usage, first: float | None, last: float | None) -> float | None:
+        """Return tokens per second from the first to the last generated token (seconds on a steady clock).
+
+        What was not sent in that time is left out: the first token, and reasoning that stayed hidden.
+        """
+        if first is None or last is None or last <= first or usage.output_tokens is None:
+            return None
+        hidden = 0 if self.thought else usage.reasoning_tokens or 0
+        seen = usage.output_tokens - hidden - 1
+        return round(seen / (last - first), 3) if seen > 0 else None
+
     def timed_by(self, clock: Clock) -> bool:
         """Say whether the response carried figures of this clock."""
         timings = self._timings.get(clock)
