@@ -18,6 +18,7 @@ import pytest
 from harness import Connection, End, Mitm, Reply, capture, kept_body, rows, wait_rows
 from harness.asking import ASKED, CHAT, DOCUMENT, MESSAGES, SAID, STREAM, ask, counted, one
 from harness.mitm import ADDON, ROOT
+from harness.rows import holes
 from provider import Provider
 
 
@@ -73,8 +74,12 @@ def test_a_stop_finishes_what_is_open(upstream: Provider, tmp_path: Path, how: s
         assert "Traceback" not in proxy.output
 
 
+# Within which a row is written after its end, on a machine that is busy with other tests.
+WRITTEN_SECONDS = 1.2
+
+
 def test_a_kill_loses_only_what_was_in_flight(upstream: Provider, tmp_path: Path) -> None:
-    """The worker writes a moment after a reply has ended: what ended half a second before the kill must be there."""
+    """The worker writes in order, a moment after a reply has ended: a kill costs a client its last replies at most."""
     workers, over = 4, threading.Event()
     ended: dict[str, float] = {}
 
@@ -103,7 +108,8 @@ def test_a_kill_loses_only_what_was_in_flight(upstream: Provider, tmp_path: Path
     found = rows(proxy.meter_dir)
     there = [row["client"]["agent"] for row in found]
     assert len(there) == len(set(there))
-    assert [agent for agent, at in ended.items() if at < killed - 0.5 and agent not in there] == []
+    assert holes(set(there), set(ended)) == []
+    assert [agent for agent, at in ended.items() if at < killed - WRITTEN_SECONDS and agent not in there] == []
     assert len(there) > 20
     for row in [*found[:5], *found[-10:]]:
         assert row["outcome"] == "complete"

@@ -79,3 +79,12 @@ def kept_body(found: dict[str, Any], side: str) -> bytes | None:
     if body is None:
         return None
     return base64.b64decode(body) if encoding == "base64" else str(body).encode()
+
+
+def holes(there: set[str], ended: set[str]) -> list[str]:
+    """Replies missing though a later one of the same client is there; agents are `<client>-<turn>`."""
+    last: dict[str, int] = {}
+    for client, turn in (agent.rsplit("-", 1) for agent in there):
+        last[client] = max(int(turn), last.get(client, 0))
+    numbered = ((agent, *agent.rsplit("-", 1)) for agent in ended - there)
+    return [agent for agent, client, turn in numbered if int(turn) < last.get(client, 0)]
