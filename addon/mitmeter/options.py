@@ -30,6 +30,7 @@ OPTIONS = (
     Option("meter_body_limit", "16m", "Bytes of each body that a capture keeps (k, m, g allowed)."),
     Option("meter_archive_limit", "2g", "Bytes of captures to keep; the oldest segments go first, rows stay."),
     Option("meter_archive_days", 0, "Days to keep captures (0: until the limit); rows stay."),
+    Option("meter_sync", "never", "What must be on the disk before it counts as written.", ("never", "seal", "write")),
     Option("meter_keep_headers", "", "Headers whose values captures keep too (comma list)."),
     Option("meter_redact_headers", "", "Headers whose values are never kept, nor found elsewhere (comma list)."),
     Option("meter_redact_pii", False, "Redact e-mail addresses, card and account numbers in bodies too."),
@@ -74,4 +75,5 @@ def settings(values: Mapping[str, Any], confdir: str) -> Settings:
         limits=Limits(body=size("meter_body_limit", values["meter_body_limit"]), policy=policy),
         archive_bytes=size("meter_archive_limit", values["meter_archive_limit"]),
         archive_days=days or None,
+        sync=values["meter_sync"],
     )

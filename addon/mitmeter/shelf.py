@@ -29,6 +29,7 @@ from mitmeter.store.sqlite import Batch, Store
 SEAL_SECONDS = 3600.0
 
 type Kept = Literal["all", "headers", "none"]
+type Sync = Literal["never", "seal", "write"]
 type Item = tuple[Exchange, Redacted | None]
 
 SECRET_BYTES = 32
@@ -78,13 +79,20 @@ def secret_of(folder: Path) -> bytes:
 class Shelf:
     """A meter_dir open for writing, from one thread."""
 
-    def __init__(self, folder: Path, kept: Kept = "all") -> None:
-        """Open it; raises OSError, sqlite3.Error or SchemaError where it cannot be used."""
+    def __init__(self, folder: Path, kept: Kept = "all", sync: Sync = "never") -> None:
+        """Open it; raises OSError, sqlite3.Error or SchemaError where it cannot be used.
+
+        `sync` says what must be on the disk, and not with the operating system alone: nothing, a segment once it is
+        sealed, or also each batch of captures and rows before it counts as written.
+        """
         self.folder = folder
         self.kept = kept
         self.store = Store(folder / "meter.db")
         self.captures = folder / "captures"
-        self._writer = SegmentWriter(self.captures)
+        self._sync = sync
+        self._writer = SegmentWriter(self.captures, sync_seals=sync != "never")
+        if sync == "write":
+            self.store.sync_commits()
         self._begun: float | None = None
         self._recovered = False
         self._limits: tuple[int, int | None] | None = None
@@ -99,7 +107,7 @@ class Shelf:
         """Write exchanges in one transaction; `now` is epoch seconds.
 
         Returns the ids of the rows, and what went wrong with captures that could not be written. Raises sqlite3.Error
-        where the rows cannot be; then none of them is.
+        where the rows cannot be, OSError where they cannot be synced; then none of them is.
         """
         idents: list[int] = []
         failures: list[str] = []
@@ -115,6 +123,8 @@ class Shelf:
                         batch.count("captures_dropped", 1)
             for name, number in counters.items():
                 batch.count(name, number)
+            if self._sync == "write":
+                self._writer.sync()
         if self._writer.begun != self._begun:
             self._begun = self._writer.begun
             if self._limits is not None:

@@ -27,7 +27,7 @@ from mitmeter.live import Ending, Item, Live
 from mitmeter.recorder import Limits, Recorder
 from mitmeter.redact import Redacted
 from mitmeter.renewal import damaged, renew
-from mitmeter.shelf import Kept, Shelf, private_folder, secret_of
+from mitmeter.shelf import Kept, Shelf, Sync, private_folder, secret_of
 from mitmeter.store.schema import SchemaError
 
 PERIOD = 0.2
@@ -50,6 +50,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     limits: Limits = Limits()
     archive_bytes: int = 2 << 30
     archive_days: int | None = None
+    sync: Sync = "never"
 
 
 type Show = Callable[[Any, Exchange, int], None]
@@ -255,7 +256,7 @@ class Worker:
 
     def _opened(self) -> Shelf:
         if self._shelf is None:
-            self._shelf = Shelf(self.settings.folder, self.settings.capture)
+            self._shelf = Shelf(self.settings.folder, self.settings.capture, self.settings.sync)
         return self._shelf
 
     def _hold(self, error: Exception) -> None:

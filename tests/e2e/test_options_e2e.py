@@ -24,6 +24,7 @@ REFUSED = {
     "body-limit-0": ({"meter_body_limit": "0"}, ("meter_body_limit", "'0'")),
     "archive-limit": ({"meter_archive_limit": "-1"}, ("meter_archive_limit", "'-1'")),
     "filter": ({"meter_filter": "~~"}, ("meter_filter", "~~")),
+    "sync": ({"meter_sync": "always"}, ("meter_sync", "never", "seal", "write")),
     "archive-days": ({"meter_archive_days": "-1"}, ("meter_archive_days", "number of days")),
     "archive-days-text": ({"meter_archive_days": "soon"}, ("meter_archive_days", "soon")),
     "dir-is-a-file": ({"meter_dir": str(ADDON)}, ("meter_dir", str(ADDON), "exists")),

@@ -8,7 +8,7 @@ import pytest
 from mitmeter.exchange import Answer, Exchange, Opening, Outcome
 from mitmeter.recorder import Recorder
 from mitmeter.redact import Redacted
-from mitmeter.shelf import SECRET_BYTES, Kept, Shelf, capture, private_folder, secret_of
+from mitmeter.shelf import SECRET_BYTES, Kept, Shelf, Sync, capture, private_folder, secret_of
 from mitmeter.store.sqlite import Store
 from mitmeter.usage.registry import find
 
@@ -55,6 +55,17 @@ def test_what_is_written_comes_back(folder: Path) -> None:
         assert record is not None and capture(folder, store, 2) is None
     assert (record.ident, record.capture.request_body, record.capture.response_body) == (1, b'{"model":"m"}', BODY)
     assert record.capture.request_headers == redacted.request_headers
+
+
+@pytest.mark.parametrize("sync", ["never", "seal", "write"])
+def test_what_is_written_comes_back_however_it_is_synced(folder: Path, sync: Sync) -> None:
+    with Shelf(folder, sync=sync) as shelf:
+        assert shelf.write([exchanged(), exchanged("g")], NOW, {}) == ([1, 2], [])
+        (synchronous,) = shelf.store._connection.execute("PRAGMA synchronous").fetchone()
+        assert synchronous == (2 if sync == "write" else 1)
+        assert shelf.write([exchanged("h")], NOW, {}) == ([3], [])
+    with Store(folder / "meter.db", readonly=True) as store:
+        assert all(capture(folder, store, ident) is not None for ident in (1, 2, 3))
 
 
 @pytest.mark.parametrize(

@@ -51,10 +51,14 @@ class SegmentWriter:
     from those that nobody writes any more. To be used from one thread at a time.
     """
 
-    def __init__(self, folder: Path, *, seal_size: int = SEAL_SIZE) -> None:
-        """`seal_size` is the bytes of records, before compression, after which a segment is ended."""
+    def __init__(self, folder: Path, *, seal_size: int = SEAL_SIZE, sync_seals: bool = False) -> None:
+        """`seal_size` is the bytes of records, before compression, after which a segment is ended.
+
+        With `sync_seals` a segment that is ended is on the disk, not only with the operating system.
+        """
         self._folder = folder
         self._seal_size = seal_size
+        self._sync_seals = sync_seals
         self._compressor = zstandard.ZstdCompressor(compression_params=PARAMETERS)
         self._open: _OpenSegment | None = None
 
@@ -83,11 +87,16 @@ class SegmentWriter:
         """When the open segment was begun (epoch seconds), None where none is open."""
         return None if self._open is None else self._open.begun
 
+    def sync(self) -> None:
+        """Have what was appended on the disk; raises OSError."""
+        if self._open is not None:
+            self._open.sync()
+
     def close(self) -> None:
         """Seal the open segment, if any; a later append begins another. Raises OSError where the end is not written."""
         segment, self._open = self._open, None
         if segment is not None:
-            segment.seal()
+            segment.seal(sync=self._sync_seals)
 
 
 class _OpenSegment:
@@ -109,9 +118,14 @@ class _OpenSegment:
         offset, self.size = self.size, self.size + len(record)
         return offset
 
-    def seal(self) -> None:
+    def sync(self) -> None:
+        os.fdatasync(self._fd)
+
+    def seal(self, *, sync: bool) -> None:
         try:
             self._write(self._compressor.flush(zstandard.COMPRESSOBJ_FLUSH_FINISH))
+            if sync:
+                os.fsync(self._fd)
         except OSError:
             self.abandon()
             raise

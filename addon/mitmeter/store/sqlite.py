@@ -101,6 +101,10 @@ class Store:
                 raise sqlite3.DatabaseError(f"{path} is damaged") from error
             failed.pop_all()
 
+    def sync_commits(self) -> None:
+        """From now on a commit returns when it is on the disk: the power may fail right after it."""
+        self._connection.execute("PRAGMA synchronous = FULL")
+
     def close(self) -> None:
         """Close it; a second time does nothing."""
         self._connection.close()
