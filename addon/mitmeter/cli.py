@@ -66,7 +66,7 @@ def list_rows(folder: Path, choice: Choice, in_json: bool, limit: int, count: bo
 @click.pass_obj
 def show(folder: Path, ident: int, in_json: bool) -> None:
     """Show one exchange with its capture."""
-    with opened(folder) as store:
+    with opened(folder, wanted=True) as store:
         row = store.row(ident)
         if row is None:
             raise click.ClickException(f"there is no exchange {ident} in {folder}")

@@ -42,13 +42,21 @@ def fail(error: Exception) -> NoReturn:
     raise click.ClickException(f"{error}{advice}") from error
 
 
-def opened(folder: Path, *, readonly: bool = True) -> Store:
-    """Open the database of a meter_dir that is there, or fail."""
+def opened(folder: Path, *, readonly: bool = True, wanted: bool = False) -> Store:
+    """Open the database of a meter_dir that is there, or fail.
+
+    A meter that has not seen anything yet is no failure, unless something of its is `wanted`: the command then ends.
+    """
     path = folder / "meter.db"
     try:
         if not readonly and not path.exists() and not (folder / "captures").is_dir():
             raise FileNotFoundError(f"no database at {path}: nothing has been metered there yet")
         return Store(path, readonly=readonly)
+    except FileNotFoundError as error:
+        if wanted or not readonly or not (folder / "secret").exists():
+            fail(error)
+        click.echo("nothing has been metered yet", err=True)
+        raise click.exceptions.Exit(0) from error
     except (OSError, sqlite3.Error, SchemaError) as error:
         fail(error)
 

@@ -13,7 +13,7 @@ from mitmeter.cli import main
 from mitmeter.exchange import Answer, Exchange, Opening, Outcome
 from mitmeter.recorder import Recorder
 from mitmeter.redact import Redacted
-from mitmeter.shelf import Shelf, private_folder
+from mitmeter.shelf import Shelf, private_folder, secret_of
 from mitmeter.usage.registry import find
 
 KEYS = [
@@ -138,6 +138,16 @@ def test_a_folder_without_a_meter(tmp_path: Path, arguments: tuple[str, ...]) ->
     assert len(result.output.strip().splitlines()) == 1 and result.output.startswith("Error: ")
     assert str(tmp_path) in result.output
     assert not (tmp_path / "none").exists()
+
+
+@pytest.mark.parametrize("arguments", [("ls",), ("ls", "--json"), ("stats",)], ids=" ".join)
+def test_a_meter_that_has_seen_nothing_yet(tmp_path: Path, arguments: tuple[str, ...]) -> None:
+    """A proxy that runs has its folder and no database before the first exchange: that is no failure."""
+    private_folder(tmp_path)
+    secret_of(tmp_path)
+    result = run(tmp_path, *arguments)
+    assert (result.exit_code, result.stdout, result.stderr) == (0, "", "nothing has been metered yet\n")
+    assert run(tmp_path, "show", "1").exit_code == 1
 
 
 def test_an_empty_meter(tmp_path: Path) -> None:
