@@ -276,7 +276,7 @@ RULES: tuple[Rule, ...] = (
     *_tokens("mailgun", "key-", tail=HEX, least=32, loose=True, exact=True),
     *_tokens("twilio", "SK", TWILIO, tail=HEX, least=32, loose=True, exact=True),
     *_tokens("npm", "npm_", "https://docs.npmjs.com/about-access-tokens", tail=ALNUM, least=36, loose=True, exact=True),
-    *_tokens("pypi", "pypi-AgE", "https://pypi.org/help/#apitoken", least=40),
+    *_tokens("pypi", "pypi-AgE", "https://packaging.python.org/en/latest/specifications/pypirc/", least=40),
     *_tokens("rubygems", "rubygems_", tail=HEX, least=40),
     *_tokens("docker", "dckr_pat_ dckr_oat_", "https://docs.docker.com/security/access-tokens/", least=20),
     *_tokens("digitalocean", "dop_v1_ doo_v1_ dor_v1_", DIGITALOCEAN, tail=HEX, least=40),
