@@ -76,7 +76,7 @@ class Recorder:
         self.anomalies: list[str] = []
         self._dialect = self.match.dialect
         self._secret = secret
-        self._request_body, self._request_coding = self._decoded_request()
+        self._request_body = self._decoded_request()
         self._answer: Answer | None = None
         self._answered_at: float | None = None
         self._head: dict[str, str] = {}
@@ -94,15 +94,15 @@ class Recorder:
         self._first_byte_at: float | None = None
         self._last_at: float | None = None
 
-    def _decoded_request(self) -> tuple[bytes | None, str | None]:
+    def _decoded_request(self) -> bytes | None:
         body = self.opening.body
         named = field_values(self.opening.headers, "content-encoding")
         if not body or not named:
-            return body, None
+            return body
         codings = Codings(named, output_limit=self.limits.decoded, ratio_limit=self.limits.ratio)
         decoded = codings.feed(body) + codings.close()
         self._flag(*(f"request_{anomaly}" for anomaly in codings.anomalies))
-        return decoded, codings.undecoded
+        return decoded
 
     def answer(self, answer: Answer, at: float, content_type: str | None = None) -> None:
         """Take the response's head, which had arrived at `at`; `content_type` overrules how its body is framed."""

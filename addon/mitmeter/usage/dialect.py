@@ -205,8 +205,7 @@ class Dialect(Struct, frozen=True, kw_only=True, eq=False):
     decide on hosts that nobody claims. `usage` lists where usage objects stand, the strongest last; the empty path is
     the document itself, of which only what `counts` names is taken (a `Clock` may stand there as well).
     `usage_headers` are read where the body has no usage, and with `headers_fill` for what it leaves out.
-    `parts` are the generated pieces of a message in a stream, `reply` those of a whole document, `prompt` those of a
-    request.
+    `parts` are the generated pieces of a message in a stream, `reply` those of a whole document.
     `streams` says that every request asks for a stream, `grows` that its messages may repeat all of the reply so far.
     `envelope` names a member whose base64 text is the message.
     `ends` are the `type`s (or what stands at `type_at`, or names of events, or whole payloads) after which a stream is
@@ -236,7 +235,6 @@ class Dialect(Struct, frozen=True, kw_only=True, eq=False):
     errors: tuple[str, ...] = ("error",)
     parts: tuple[Part, ...] = ()
     reply: tuple[Part, ...] = ()
-    prompt: tuple[Part, ...] = ()
     ends: tuple[str, ...] = ()
     type_at: str = "type"
     streams: bool = False
