@@ -16,7 +16,8 @@ from mitmeter import shelf
 from mitmeter.archive.record import Record
 from mitmeter.exchange import Outcome
 from mitmeter.export.reply import reply_text
-from mitmeter.store.filters import Filter
+from mitmeter.redact.secrets import session
+from mitmeter.store.filters import MATCHED, Filter
 from mitmeter.store.rows import Row
 from mitmeter.store.sqlite import Store
 from mitmeter.terminal import progress
@@ -86,6 +87,20 @@ class Header(click.ParamType):  # type: ignore[type-arg]  # generic in new versi
         return name.strip().lower(), text.strip()
 
 
+class Session(click.ParamType):  # type: ignore[type-arg]  # generic in new versions of click only
+    """A session as rows name it, or the id that the client sent for it."""
+
+    name = "SESSION"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return how rows name it."""
+        text = str(value).strip()
+        folder = None if ctx is None else ctx.find_object(Path)
+        if re.fullmatch(r"s_[0-9a-f*?]+", text) or text == "*" or folder is None or not (folder / "secret").exists():
+            return text
+        return session(text, (), None, shelf.secret_of(folder)) or text
+
+
 _OPTIONS = (
     click.option("--since", type=Instant(), help="From this time on: RFC 3339, or a span like 2h or 7d."),
     click.option("--until", type=Instant(), help="Before this time."),
@@ -95,6 +110,7 @@ _OPTIONS = (
     click.option("--path", multiple=True),
     click.option("--status", multiple=True, type=Status(), help="429, or 5xx for all of a class."),
     click.option("--outcome", multiple=True, type=click.Choice([outcome.value for outcome in Outcome])),
+    click.option("--session", multiple=True, type=Session(), help="The turns of one conversation, also by its own id."),
     click.option("--header", multiple=True, type=Header(), help="Of the captured request, like 'x-session-id: abc'."),
     click.option("--grep", metavar="TEXT", help="With this text in a captured body, or in the reply as a whole."),
 )
@@ -106,7 +122,7 @@ def chosen(command: Callable[..., Any]) -> Callable[..., Any]:
     def run(*args: Any, **options: Any) -> Any:
         grep, header = options.pop("grep"), options.pop("header")
         parts = {name: options.pop(name) for name in ("since", "until")}
-        parts |= {name: options.pop(name) for name in ("model", "provider", "host", "path", "status", "outcome")}
+        parts |= {name: options.pop(name) for name in (*MATCHED, "status")}
         return command(*args, choice=Choice(Filter(**parts), grep or None, header), **options)
 
     run.__doc__, run.__name__ = command.__doc__, command.__name__

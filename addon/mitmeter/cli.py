@@ -21,7 +21,7 @@ from mitmeter.store.sqlite import Store
 from mitmeter.store.surface import to_json
 from mitmeter.terminal import Commands, as_json, console, fail, opened, progress
 
-GROUPS = ("model", "provider", "host", "path", "status", "outcome", "day", "hour")
+GROUPS = ("model", "provider", "host", "path", "status", "outcome", "session", "day", "hour")
 POLL_SECONDS = 0.5
 
 

@@ -89,7 +89,8 @@ class Exchange(Struct, frozen=True, kw_only=True):
     """One request with its response, as a row. `reported` holds the server's usage objects verbatim.
 
     `cost_usd` is the price that the provider itself names, `server_ms` how long it says that it worked, `retry_after_s`
-    when it asks to be asked again, `limits` its rate-limit headers as sent.
+    when it asks to be asked again, `limits` its rate-limit headers as sent. `session` is a keyed hash that the turns of
+    one conversation share.
     """
 
     flow_id: str
@@ -122,6 +123,7 @@ class Exchange(Struct, frozen=True, kw_only=True):
     server_ms: float | None = None
     retry_after_s: float | None = None
     limits: dict[str, str] | None = None
+    session: str | None = None
 
 
 class Capture(Struct, frozen=True, kw_only=True):

@@ -5,9 +5,10 @@ from typing import Any
 
 from msgspec import Struct
 
+from mitmeter.bare import bare
 from mitmeter.exchange import Answer, Exchange, Headers, Opening, Outcome
 from mitmeter.progress import Progress
-from mitmeter.recorder import Limits, Recorder, bare
+from mitmeter.recorder import Limits, Recorder
 from mitmeter.redact import Redacted
 from mitmeter.session import Session
 from mitmeter.usage.registry import Match

@@ -33,6 +33,7 @@ OPTIONS = (
     Option("meter_sync", "never", "What must be on the disk before it counts as written.", ("never", "seal", "write")),
     Option("meter_keep_headers", "", "Headers whose values captures keep too (comma list)."),
     Option("meter_redact_headers", "", "Headers whose values are never kept, nor found elsewhere (comma list)."),
+    Option("meter_session_headers", "", "Headers that name a request's conversation, before those known (comma list)."),
     Option("meter_redact_pii", False, "Redact e-mail addresses, card and account numbers in bodies too."),
 )
 NAMES = tuple(option.name for option in OPTIONS)
@@ -68,11 +69,14 @@ def settings(values: Mapping[str, Any], confdir: str) -> Settings:
     if days < 0:
         raise ValueError("meter_archive_days: accepted is a number of days, or 0 for no limit by age")
     kept, forced = (header_names(name, values[name]) for name in ("meter_keep_headers", "meter_redact_headers"))
+    sessions = header_names("meter_session_headers", values["meter_session_headers"])
     policy = Policy(keep=kept, redact=forced, pii=values["meter_redact_pii"])
     return Settings(
         folder=Path(values["meter_dir"] or Path(confdir) / "meter").expanduser().absolute(),
         capture=values["meter_capture"],
-        limits=Limits(body=size("meter_body_limit", values["meter_body_limit"]), policy=policy),
+        limits=Limits(
+            body=size("meter_body_limit", values["meter_body_limit"]), policy=policy, sessions=tuple(sorted(sessions))
+        ),
         archive_bytes=size("meter_archive_limit", values["meter_archive_limit"]),
         archive_days=days or None,
         sync=values["meter_sync"],

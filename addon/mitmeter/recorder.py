@@ -8,6 +8,7 @@ of each body; what passes beyond that is still metered.
 
 from collections.abc import Iterable
 from contextlib import suppress
+from typing import Any
 from urllib.parse import urlsplit
 
 from msgspec import Struct
@@ -31,7 +32,7 @@ from mitmeter.moments import Moments
 from mitmeter.progress import Progress, progress
 from mitmeter.redact import Redacted, Redactor
 from mitmeter.redact.policy import DEFAULT, Policy
-from mitmeter.redact.secrets import credential
+from mitmeter.redact.secrets import credential, session
 from mitmeter.usage.asked import read_request
 from mitmeter.usage.dialect import Dialect, Keep
 from mitmeter.usage.documents import NotADocument, tolerant
@@ -39,6 +40,7 @@ from mitmeter.usage.errors import read_error, shorten, status_text
 from mitmeter.usage.heads import limits, retry_after
 from mitmeter.usage.reading import Reading
 from mitmeter.usage.registry import Match
+from mitmeter.usage.thread import Thread, read_thread
 from mitmeter.wire import MessageDecoder
 from mitmeter.wire.codings import Codings
 
@@ -51,7 +53,7 @@ MEDIA = ("audio/", "image/", "video/", "application/octet-stream")
 class Limits(Struct, frozen=True, kw_only=True):
     """Bytes: what a capture keeps of each body, what decompression may yield, what one message may hold.
 
-    `policy` is what a user adds to the rules of what is redacted.
+    `policy` is what a user adds to the rules of what is redacted, `sessions` to the headers that name a conversation.
     """
 
     body: int = 16 << 20
@@ -59,6 +61,7 @@ class Limits(Struct, frozen=True, kw_only=True):
     message: int = 64 << 20
     ratio: int = 2000
     policy: Policy = DEFAULT
+    sessions: tuple[str, ...] = ()
 
 
 class Recorder:
@@ -301,9 +304,10 @@ class Recorder:
         opening, answer = self.opening, self._answer
         address = urlsplit(opening.url)
         kind = next(iter(field_values(opening.headers, "content-type")), "")
-        asked, wants_stream = read_request(self._dialect, kind, self._request_body or b"")
-        asked = asked or self.match.path_model(address.path)
-        wants_stream = wants_stream or self._dialect.streams
+        request = read_request(self._dialect, kind, self._request_body or b"")
+        asked = request.model or self.match.path_model(address.path)
+        wants_stream = request.stream or self._dialect.streams
+        spent_by = credential(opening.headers, address.query, self._secret) if self._secret else None
         streams = self._messages.streaming if self._messages is not None and self._received else wants_stream
         return Exchange(
             flow_id=opening.flow_id,
@@ -332,7 +336,7 @@ class Recorder:
                 response_bytes=self._received,
                 decoded_bytes=self._body.size,
             ),
-            credential=credential(opening.headers, address.query, self._secret) if self._secret else None,
+            credential=spent_by,
             client=opening.client,
             anomalies=tuple(self.anomalies),
             reported=reading.reported() if reading else None,
@@ -340,7 +344,17 @@ class Recorder:
             server_ms=reading.took(self._head) if reading else None,
             retry_after_s=retry_after(answer.headers, opening.started) if answer else None,
             limits=limits(answer.headers) if answer else None,
+            session=self._session(request.document, spent_by),
         )
+
+    def _session(self, document: Any, spent_by: str | None) -> str | None:
+        """Return what joins the turns of a conversation; a connection on which it is not named holds one."""
+        if self._secret is None:
+            return None
+        thread = read_thread(self._dialect, self.opening.headers, document, self.limits.sessions)
+        if thread.ident is None and self._dialect.socket is not None:
+            thread = Thread(self.opening.flow_id)
+        return session(thread.ident, thread.beginning, spent_by, self._secret)
 
     def _capture(self, outcome: Outcome, at: float) -> Capture:
         opening, answer, keep = self.opening, self._answer, self._dialect.keep
@@ -373,25 +387,3 @@ def _redactor(opening: Opening, answer: Answer | None, trailers: Headers | None,
     """Return what takes an exchange's own secrets out of all that is told of it."""
     answered = [headers for headers in (answer.headers if answer else None, trailers) if headers]
     return Redactor(opening.headers, opening.url, answered, policy)
-
-
-def bare(opening: Opening, answer: Answer | None, match: Match | None, outcome: Outcome, at: float) -> Exchange:
-    """Return the row of an exchange that could not be read: its head, its outcome, and that metering failed."""
-    address = urlsplit(opening.url)
-    reader = match or UNKNOWN
-    exchange = Exchange(
-        flow_id=opening.flow_id,
-        started=opening.started,
-        method=opening.method,
-        host=address.hostname or "",
-        path=address.path,
-        provider=reader.provider or None,
-        api=reader.dialect.api or None,
-        operation=reader.dialect.operation or None,
-        status=answer.status if answer else None,
-        outcome=Outcome.ERROR if answer is not None and answer.status >= 400 else outcome,
-        timing=Timing(duration_ms=round(max(0.0, at - opening.zero) * 1000, 3)),
-        client=opening.client,
-        anomalies=("metering_failed",),
-    )
-    return _redactor(opening, answer, None, DEFAULT).exchange(exchange)

@@ -8,11 +8,13 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
+from msgspec.structs import replace
 
 from mitmeter.cli import main
 from mitmeter.exchange import Answer, Exchange, Opening, Outcome
 from mitmeter.recorder import Recorder
 from mitmeter.redact import Redacted
+from mitmeter.redact.secrets import session
 from mitmeter.shelf import Shelf, private_folder, secret_of
 from mitmeter.usage.registry import find
 
@@ -215,3 +217,16 @@ def test_numbers_are_whole_however_long_words_are(folder: Path) -> None:
             [line] = [line for line in held.get().splitlines() if line.lstrip().startswith(("4 ", "mmm"))]
             assert [word for word in line.split() if word in numbers][:3] == numbers[:3], (width, line)
             assert all(len(line) <= width for line in held.get().splitlines())
+
+
+def test_a_session_is_found_by_its_hash_and_by_the_clients_own_id(folder: Path) -> None:
+    joined = session("my session", (), None, secret_of(folder))
+    exchange, redacted = exchanged("real")
+    with Shelf(folder) as shelf:
+        shelf.write([(replace(exchange, session=joined), redacted)], 1_795_341_602.0, {})
+    assert joined is not None
+    for named in (joined, "my session", "s_*", f"{joined[:9]}*"):
+        assert [row["session"] for row in objects(run(folder, "ls", "--json", "--session", named))] == [joined], named
+    assert objects(run(folder, "ls", "--json", "--session", "another")) == []
+    [told] = objects(run(folder, "stats", "--by", "session", "--json"))
+    assert [(group["name"], group["requests"]) for group in told["groups"]] == [(None, 3), (joined, 1)]

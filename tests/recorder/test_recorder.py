@@ -22,8 +22,9 @@ from recording import (
     recorder,
 )
 
-from mitmeter.exchange import Answer, Exchange, Outcome
-from mitmeter.recorder import Recorder, bare
+from mitmeter.bare import bare
+from mitmeter.exchange import Answer, Exchange, Headers, Outcome
+from mitmeter.recorder import Recorder
 from mitmeter.usage.registry import find
 
 # The clock
@@ -243,3 +244,18 @@ def test_the_model_in_the_path_is_the_last_resort() -> None:
 )
 def test_anomalies(body: bytes, content_type: str, anomalies: tuple[str, ...]) -> None:
     assert ended(recorder(), [(body, 50.5)], headers=(("Content-Type", content_type),))[0].anomalies == anomalies
+
+
+def begun(*messages: str, key: str = "Bearer a", headers: Headers = ()) -> str | None:
+    said = [{"role": ("user", "assistant")[at % 2], "content": text} for at, text in enumerate(messages)]
+    body = json.dumps({"model": "asked", "messages": said}).encode()
+    recording = recorder(headers=(*JSON, ("Authorization", key), *headers), body=body)
+    return ended(recording, [(DOCUMENT, 51.0)], headers=JSON)[0].session
+
+
+def test_the_turns_of_a_conversation_share_a_session() -> None:
+    assert begun("hi") == begun("hi", "hello", "more") is not None
+    assert (
+        len({begun("hi"), begun("ho"), begun("hi", key="Bearer b"), begun("hi", headers=(("X-Session-ID", "1"),))}) == 4
+    )
+    assert begun("hi", headers=(("X-Session-ID", "1"),)) == begun("ho", headers=(("x-litellm-session-id", "1"),))

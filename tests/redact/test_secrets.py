@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mitmeter.exchange import Headers
-from mitmeter.redact.secrets import credential, find_key
+from mitmeter.redact.secrets import credential, find_key, session
 
 SALT = b"0123456789abcdef0123456789abcdef"
 KEY = "sk-proj-abcDEF0123456789"
@@ -80,3 +80,40 @@ def test_the_hash_says_nothing_of_the_key(key: str) -> None:
 def test_any_request_is_taken(headers: list[tuple[str, str]], query: str) -> None:
     found = credential(tuple(headers), query, SALT)
     assert found is None or len(found) == 10
+
+
+SESSION = session("a", (), None, SALT)
+
+
+@pytest.mark.parametrize(
+    ("ident", "beginning", "spent_by", "salt", "same"),
+    [
+        pytest.param("a", (), "k_1", SALT, True, id="whoever asks, by the client's id"),
+        pytest.param("a", ("x",), None, SALT, True, id="however it begins"),
+        pytest.param("b", (), None, SALT, False, id="another id"),
+        pytest.param("a", (), None, SALT[::-1], False, id="another secret"),
+        pytest.param(None, ("a",), None, SALT, False, id="a beginning is no id"),
+    ],
+)
+def test_sessions_by_id(
+    ident: str | None, beginning: tuple[str, ...], spent_by: str | None, salt: bytes, same: bool
+) -> None:
+    assert (session(ident, beginning, spent_by, salt) == SESSION) is same
+
+
+def test_sessions_by_beginning() -> None:
+    told = [
+        ("k_1", ("be", "hi")),
+        ("k_2", ("be", "hi")),
+        ("k_1", ("beh", "i")),
+        ("k_1", ("", "be", "hi")),
+        (None, ("be",)),
+    ]
+    assert len({session(None, beginning, spent_by, SALT) for spent_by, beginning in told}) == len(told)
+    assert session(None, (), "k_1", SALT) is None
+
+
+@given(st.text(min_size=9))
+def test_a_session_says_nothing_of_the_clients_id(ident: str) -> None:
+    found = session(ident, (), None, SALT)
+    assert found is not None and re.fullmatch(r"s_[0-9a-f]{16}", found) and ident not in found

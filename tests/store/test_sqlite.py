@@ -26,7 +26,7 @@ BARE = Exchange(flow_id="f", started=1.5, method="POST", host="h", path="/p")
 FULL = Exchange(
     **dict.fromkeys(("flow_id", "method", "host", "path", "provider", "api", "operation", "model"), "x"),
     **dict.fromkeys(("request_model", "content_type", "error", "error_type", "finish", "service_tier"), "y"),
-    **dict.fromkeys(("response_id", "credential"), "ü\x00😀"),
+    **dict.fromkeys(("response_id", "credential", "session"), "ü\x00😀"),
     started=1790000000.123457,
     stream=True,
     status=200,

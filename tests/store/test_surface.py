@@ -24,7 +24,8 @@ PUBLISHED = """
  "sizes": {"request_bytes": 2048, "response_bytes": 5120, "decoded_bytes": 21034},
  "credential": "k_9f2c1a7b", "client": {"address": "127.0.0.1", "agent": "drive/1"}, "anomalies": [],
  "has_capture": true, "error_type": null, "response_id": "msg_1", "reported": {"usage": {"input_tokens": 21}},
- "cost_usd": null, "server_ms": 1190.0, "retry_after_s": null, "limits": {"x-ratelimit-remaining-requests": "99"}}
+ "cost_usd": null, "server_ms": 1190.0, "retry_after_s": null, "limits": {"x-ratelimit-remaining-requests": "99"},
+ "session": "s_5f1d0c62a9b3e784"}
 """
 
 EXCHANGE = Exchange(
@@ -60,6 +61,7 @@ EXCHANGE = Exchange(
     reported={"usage": {"input_tokens": 21}},
     server_ms=1190.0,
     limits={"x-ratelimit-remaining-requests": "99"},
+    session="s_5f1d0c62a9b3e784",
 )
 BARE = Exchange(flow_id="f", started=0.0, method="GET", host="h", path="/")
 

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mitmeter.usage.apis.chat import CHAT
-from mitmeter.usage.asked import Asked, read_request
+from mitmeter.usage.asked import read_request
 
 FORM = "application/x-www-form-urlencoded"
 MULTIPART = "multipart/form-data; boundary=b"
@@ -45,12 +45,13 @@ TYPED = b'--b\r\nContent-Disposition: form-data; name="model"\r\nContent-Type: t
         pytest.param("Multipart/Form-Data; boundary=b", FIELD, ("whisper-1", False), id="multipart: another case"),
     ],
 )
-def test_read_request(kind: str, body: bytes, asked: Asked) -> None:
-    assert read_request(CHAT, kind, body) == asked
+def test_read_request(kind: str, body: bytes, asked: tuple[str | None, bool]) -> None:
+    found = read_request(CHAT, kind, body)
+    assert (found.model, found.stream) == asked
 
 
 @given(st.sampled_from(("application/json", FORM, MULTIPART, "", "x")), st.binary(max_size=80))
 def test_any_body_is_taken(kind: str, body: bytes) -> None:
-    model, stream = read_request(CHAT, kind, body)
-    assert model is None or model
-    assert stream in (True, False)
+    found = read_request(CHAT, kind, body)
+    assert found.model is None or found.model
+    assert found.stream in (True, False)

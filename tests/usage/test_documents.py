@@ -41,7 +41,7 @@ def test_an_array_is_a_list_of_documents() -> None:
 
 def test_members_that_no_path_names_are_left_out() -> None:
     assert "embedding" not in decode(b'{"embedding":[0.1],' + USAGE + b"}")
-    assert request_decoder(CHAT)(b'{"messages":[],"model":"m","stream":true}') == {"model": "m", "stream": True}
+    assert request_decoder(CHAT)(b'{"tools":[],"model":"m","stream":true}') == {"model": "m", "stream": True}
 
 
 @pytest.mark.parametrize(

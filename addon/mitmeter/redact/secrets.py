@@ -1,9 +1,13 @@
-"""Who spent it: a keyed hash of the credential, so that usage per key works and no part of a key is stored."""
+"""Who spent it, and in which conversation: keyed hashes, so that both can be added up by and neither is stored.
+
+An id that a client sends for its conversation is hashed too: it may be a person's name, or open what was said.
+"""
 
 import base64
 import binascii
 import hashlib
 import hmac
+from collections.abc import Iterable
 from urllib.parse import parse_qsl
 
 from mitmeter.exchange import Headers
@@ -50,3 +54,22 @@ def credential(headers: Headers, query: str, secret: bytes) -> str | None:
     if not key:
         return None
     return "k_" + hmac.new(secret, key.encode("utf-8", "replace"), hashlib.sha256).hexdigest()[:8]
+
+
+def session(ident: str | None, beginning: Iterable[str], spent_by: str | None, secret: bytes) -> str | None:
+    """Return `s_` and 16 hex digits that are the same for every turn of a conversation, None where nothing tells.
+
+    HMAC-SHA-256 over the client's own id of it, else over whose it is (a `credential`) and the texts that it begins
+    with. Proxies that share a secret find the same.
+    """
+    said = [text.encode("utf-8", "surrogatepass") for text in beginning]
+    if ident is not None:
+        parts = [b"named", ident.encode("utf-8", "surrogatepass")]
+    elif said:
+        parts = [b"begun", (spent_by or "").encode(), *said]
+    else:
+        return None
+    keyed = hmac.new(secret, digestmod=hashlib.sha256)
+    for part in parts:
+        keyed.update(len(part).to_bytes(8) + part)
+    return "s_" + keyed.hexdigest()[:16]

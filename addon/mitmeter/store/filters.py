@@ -5,7 +5,7 @@ from typing import Any
 
 from msgspec import Struct
 
-MATCHED = ("model", "provider", "host", "path", "outcome")
+MATCHED = ("model", "provider", "host", "path", "outcome", "session")
 
 _FEW = 100_000
 _MORE = "SELECT 1 FROM exchanges WHERE started >= ? AND started < ? LIMIT 1 OFFSET ?"
@@ -25,6 +25,7 @@ class Filter(Struct, frozen=True, kw_only=True):
     host: tuple[str, ...] = ()
     path: tuple[str, ...] = ()
     outcome: tuple[str, ...] = ()
+    session: tuple[str, ...] = ()
     status: tuple[int, ...] = ()
     idents: tuple[int, ...] | None = None
     captured: bool = False

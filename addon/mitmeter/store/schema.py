@@ -96,7 +96,13 @@ _TOLD = (
     "ALTER TABLE exchanges ADD COLUMN limits TEXT",
 )
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _ARCHIVE, _TOLD)
+# What joins the turns of one conversation.
+_SESSION = (
+    "ALTER TABLE exchanges ADD COLUMN session TEXT",
+    "CREATE INDEX exchanges_session ON exchanges (session) WHERE session IS NOT NULL",
+)
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _ARCHIVE, _TOLD, _SESSION)
 
 
 class SchemaError(Exception):

@@ -10,11 +10,11 @@ from typing import Literal
 from mitmeter.store.filters import Filter, where
 from mitmeter.store.rows import Stat
 
-type Group = Literal["model", "provider", "host", "path", "outcome", "status", "day", "hour"]
+type Group = Literal["model", "provider", "host", "path", "outcome", "status", "session", "day", "hour"]
 type _Medians = dict[str | None, tuple[float | None, float | None]]
 
 _GROUPS: dict[str, str] = {
-    **{name: name for name in ("model", "provider", "host", "path", "outcome")},
+    **{name: name for name in ("model", "provider", "host", "path", "outcome", "session")},
     "status": "CAST(status AS TEXT)",
     "day": "strftime('%Y-%m-%d', started, 'unixepoch', 'localtime')",
     "hour": "strftime('%Y-%m-%d %H:00', started, 'unixepoch', 'localtime')",

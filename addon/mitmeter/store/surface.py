@@ -36,6 +36,7 @@ def to_json(row: Row) -> dict[str, Any]:
         "server_ms": _rounded(exchange.server_ms),
         "retry_after_s": exchange.retry_after_s,
         "limits": exchange.limits,
+        "session": exchange.session,
     }
 
 

@@ -1,6 +1,9 @@
-"""What a request asked for: (model, whether it wants a stream), out of a JSON or form body."""
+"""What a request asked for: the model, and whether it wants a stream, out of a JSON or form body."""
 
+from typing import Any
 from urllib.parse import parse_qs
+
+from msgspec import Struct
 
 from mitmeter.usage.dialect import Dialect
 from mitmeter.usage.documents import NotADocument, request_decoder
@@ -9,16 +12,22 @@ from mitmeter.usage.reading import first_text
 FIELD = b'name="model"'
 LONGEST = 512
 
-type Asked = tuple[str | None, bool]
+
+class Asked(Struct, frozen=True):
+    """`document` holds the members of a JSON body that its dialect names."""
+
+    model: str | None = None
+    stream: bool = False
+    document: dict[str, Any] | None = None
 
 
 def read_request(dialect: Dialect, content_type: str, body: bytes) -> Asked:
-    """Return the model and the stream flag of a request; (None, False) where the body does not say."""
+    """Return what a request asked for, as far as the body says."""
     kind = content_type.partition(";")[0].strip().lower()
     if kind == "multipart/form-data":
-        return _multipart(body), False
+        return Asked(_multipart(body))
     if kind == "application/x-www-form-urlencoded" and not body.lstrip().startswith(b"{"):
-        return _urlencoded(body), False
+        return Asked(_urlencoded(body))
     return _document(dialect, body)
 
 
@@ -26,10 +35,10 @@ def _document(dialect: Dialect, body: bytes) -> Asked:
     try:
         document = request_decoder(dialect)(body)
     except NotADocument:
-        return None, False
+        return Asked()
     if not isinstance(document, dict):
-        return None, False
-    return first_text(document, dialect.request_model), document.get("stream") is True
+        return Asked()
+    return Asked(first_text(document, dialect.request_model), document.get("stream") is True, document)
 
 
 def _urlencoded(body: bytes) -> str | None:

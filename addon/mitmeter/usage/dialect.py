@@ -213,6 +213,8 @@ class Dialect(Struct, frozen=True, kw_only=True, eq=False):
     `costs` are where a provider names its own price, in US dollars, and `took` how long it worked, in milliseconds.
     `consumes` is False for an endpoint that counts tokens without using any. `socket` is set where the API is spoken
     over a WebSocket.
+    `sessions` are where a request names the conversation that it belongs to, `system` and `turns` where its system
+    prompt and its messages stand.
     """
 
     api: str
@@ -246,10 +248,23 @@ class Dialect(Struct, frozen=True, kw_only=True, eq=False):
     took: tuple[Figure, ...] = ()
     consumes: bool = True
     socket: Socket | None = None
+    sessions: "tuple[Named, ...]" = ()
+    system: tuple[str, ...] = ()
+    turns: tuple[str, ...] = ()
 
     def but(self, **changes: Any) -> "Dialect":
         """Return this dialect with some members changed: how a provider differs from the API that it follows."""
         return replace(self, **changes)
+
+
+class Named(Struct, frozen=True):
+    """Where a request names its conversation: a place in the body, and what its text has to look like.
+
+    Where the `pattern` has groups, the first that matched is the id.
+    """
+
+    at: str
+    pattern: str = r".+"
 
 
 class Sign(Struct, frozen=True):
@@ -263,7 +278,7 @@ class Provider(Struct, frozen=True, kw_only=True):
     """A provider or engine: its hosts and dialects, its clock, and where it says what a call cost and how long it took.
 
     `hosts` are regular expressions that match the whole host name. An engine that people run themselves has no host;
-    its `signs` and `clocks` tell it apart on any host.
+    its `signs` and `clocks` tell it apart on any host. `sessions` are where its clients name their conversation.
     """
 
     name: str
@@ -273,3 +288,4 @@ class Provider(Struct, frozen=True, kw_only=True):
     signs: tuple[Sign, ...] = ()
     costs: tuple[Figure, ...] = ()
     took: tuple[Figure, ...] = ()
+    sessions: tuple[Named, ...] = ()

@@ -31,9 +31,14 @@ def members(paths: Iterable[str]) -> frozenset[str]:
 
 
 @lru_cache(maxsize=512)
-def decoder(roots: frozenset[str]) -> Decode:
-    """Return a function from payload bytes to dict, list of dicts, or scalar; it raises NotADocument."""
-    document = TypedDict("document", dict.fromkeys(sorted(roots), Any), total=False)  # type: ignore[misc]
+def decoder(roots: frozenset[str], unread: frozenset[str] = frozenset()) -> Decode:
+    """Return a function from payload bytes to dict, list of dicts, or scalar; it raises NotADocument.
+
+    Elements of the lists that are `unread` come as they are written.
+    """
+    written = list[msgspec.Raw] | str | None
+    fields = dict.fromkeys(sorted(roots), Any) | dict.fromkeys(sorted(unread), written)
+    document = TypedDict("document", fields, total=False)  # type: ignore[misc]
     one = msgspec.json.Decoder(document)
     many = msgspec.json.Decoder(list[Any])
 
@@ -88,5 +93,7 @@ def opener(envelope: str) -> Callable[[Message], Message]:
 
 @lru_cache(maxsize=256)
 def request_decoder(dialect: Dialect) -> Decode:
-    """Return the decoder for the request bodies of a dialect: the model and what was asked for, not the messages."""
-    return decoder(members([*dialect.request_model, "stream"]))
+    """Return the decoder for the request bodies of a dialect: the model, what was asked for, messages as written."""
+    named = [*dialect.request_model, *dialect.system, *(named.at for named in dialect.sessions), "stream"]
+    turns = members(at for at in dialect.turns if "." not in at)
+    return decoder((members(named) | members(dialect.turns)) - turns, turns)

@@ -16,7 +16,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from mitmeter.usage import providers
-from mitmeter.usage.dialect import Clock, Counts, Dialect, Figure, Provider, Sign, union
+from mitmeter.usage.dialect import Clock, Counts, Dialect, Figure, Named, Provider, Sign, union
 
 PLACES = (
     "input_tokens",
@@ -61,7 +61,16 @@ def widened(dialect: Dialect, known: tuple[Provider, ...]) -> Dialect:
     clocks = dict.fromkeys((*dialect.clocks, *(clock for provider in known for clock in provider.clocks)))
     costs = dict.fromkeys((*dialect.costs, *(figure for provider in known for figure in provider.costs)))
     took = dict.fromkeys((*dialect.took, *_headers()))
-    return replace(dialect, usage=usage, counts=counts, clocks=tuple(clocks), costs=tuple(costs), took=tuple(took))
+    named: dict[Named, None] = dict.fromkeys((*dialect.sessions, *(one for who in known for one in who.sessions)))
+    return replace(
+        dialect,
+        usage=usage,
+        counts=counts,
+        clocks=tuple(clocks),
+        costs=tuple(costs),
+        took=tuple(took),
+        sessions=tuple(named),
+    )
 
 
 @cache
@@ -77,6 +86,7 @@ def _own(dialect: Dialect, provider: Provider) -> Dialect:
         clocks=tuple(dict.fromkeys((*dialect.clocks, *provider.clocks))),
         costs=(*dialect.costs, *provider.costs),
         took=tuple(dict.fromkeys((*dialect.took, *provider.took, *_headers()))),
+        sessions=tuple(dict.fromkeys((*provider.sessions, *dialect.sessions))),
     )
 
 

@@ -4,7 +4,7 @@ https://platform.openai.com/docs/api-reference/chat/object
 https://platform.openai.com/docs/api-reference/chat-streaming/streaming
 """
 
-from mitmeter.usage.dialect import Counts, Dialect, Part
+from mitmeter.usage.dialect import Counts, Dialect, Named, Part
 
 COUNTS = Counts(
     input_tokens=("prompt_tokens", "input_tokens"),
@@ -58,6 +58,9 @@ REPLY = (
     Part("text", "choices[].message.audio.transcript"),
 )
 
+# A key is an application's or a conversation's: only one with something random in it is the latter's.
+CACHE_KEY = Named("prompt_cache_key", r"^.*(?:[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}|[0-9A-Za-z]{20}).*$")
+
 CHAT = Dialect(
     api="chat",
     operation="chat",
@@ -67,4 +70,6 @@ CHAT = Dialect(
     finish=("choices[].finish_reason",),
     parts=DELTAS,
     reply=REPLY,
+    sessions=(CACHE_KEY,),
+    turns=("messages",),
 )

@@ -52,6 +52,8 @@ CONVERSE = Dialect(
         Part("arguments", "output.message.content[].toolUse.input"),
     ),
     error_header="x-amzn-errortype",
+    system=("system",),
+    turns=("messages",),
 )
 
 CONVERSE_STREAM = CONVERSE.but(

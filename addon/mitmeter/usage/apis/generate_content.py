@@ -62,6 +62,8 @@ def dialect(within: str = "") -> Dialect:
         parts=parts(within),
         reply=parts(within),
         took=(Figure(header="server-timing"),),
+        system=("systemInstruction", "system_instruction"),
+        turns=("contents",),
     )
 
 

@@ -4,7 +4,7 @@ https://docs.anthropic.com/en/api/messages
 https://docs.anthropic.com/en/docs/build-with-claude/streaming
 """
 
-from mitmeter.usage.dialect import Counts, Dialect, Part
+from mitmeter.usage.dialect import Counts, Dialect, Named, Part
 
 _BLOCK = ("index",)
 
@@ -43,6 +43,10 @@ MESSAGES = Dialect(
         Part("arguments", "content[].input"),
     ),
     ends=("message_stop",),
+    # One text for user, account and session, whose parts are told apart in either of two ways.
+    sessions=(Named("metadata.user_id", r'_session_(.+)|"session_id"\s*:\s*"([^"]+)"'),),
+    system=("system",),
+    turns=("messages",),
 )
 
 COUNT_TOKENS = MESSAGES.but(

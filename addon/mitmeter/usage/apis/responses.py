@@ -4,8 +4,8 @@ https://platform.openai.com/docs/api-reference/responses/object
 https://platform.openai.com/docs/api-reference/responses-streaming
 """
 
-from mitmeter.usage.apis.chat import COUNTS
-from mitmeter.usage.dialect import Dialect, Part
+from mitmeter.usage.apis.chat import CACHE_KEY, COUNTS
+from mitmeter.usage.dialect import Dialect, Named, Part
 
 _BLOCK = ("output_index",)
 
@@ -62,6 +62,9 @@ RESPONSES = Dialect(
     parts=DELTAS,
     reply=REPLY,
     ends=("response.completed", "response.incomplete", "response.failed"),
+    sessions=(Named("conversation"), Named("conversation.id"), CACHE_KEY),
+    system=("instructions",),
+    turns=("input",),
 )
 
 COMPACT = RESPONSES.but(api="responses.compact", paths=(r"/responses/compact",))

@@ -45,6 +45,7 @@ NATIVE_CHAT = Dialect(
         Part("tool", "message.tool_calls[].function.name"),
         Part("arguments", "message.tool_calls[].function.arguments"),
     ),
+    turns=("messages",),
 )
 
 NATIVE_GENERATE = NATIVE_CHAT.but(

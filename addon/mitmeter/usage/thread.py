@@ -1,0 +1,119 @@
+"""What joins the turns of one conversation: the id that the client sends for it, else how the conversation began.
+
+Clients that name their session do so in a header or a member of the body. Header names follow a convention, by which
+most are recognised (https://docs.litellm.ai/docs/proxy/request_headers): `x-session-id`, `x-<client>-session-id`,
+`session_id`, `conversation-id`, `x-session-affinity`, `x-<client>-session`. Whoever names none resends the whole
+conversation: its system prompt and the first message of its user are the same in every turn.
+"""
+
+import re
+from collections.abc import Iterable
+from functools import lru_cache
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from mitmeter.exchange import Headers
+from mitmeter.usage.dialect import Dialect, Named
+from mitmeter.usage.paths import dig, path
+
+LONGEST_ID = 512
+LONGEST_TEXT = 1 << 16
+LEADING = 16
+
+_NAMED = re.compile(r"(?:[a-z0-9]+[-_])*(?:session|conversation)[-_]id|x-session-affinity|x-[a-z0-9]+-session")
+# Of a connection, a login, or the conversation that this one is a part of.
+_ANOTHER = re.compile(r"(?:^|[-_])(?:parent|mcp|auth|login|sso|browser|device|user)(?:$|[-_])")
+
+
+class Thread(Struct, frozen=True):
+    """`ident` is the client's own id of the conversation, `beginning` the texts that it begins with."""
+
+    ident: str | None = None
+    beginning: tuple[str, ...] = ()
+
+
+def read_thread(dialect: Dialect, headers: Headers, document: Any, preferred: Iterable[str] = ()) -> Thread:
+    """Return what a request tells of its conversation; `preferred` are the user's own names of headers, lower case."""
+    ident = _in_headers(headers, preferred)
+    if not isinstance(document, dict):
+        return Thread(ident)
+    ident = ident or next(filter(None, (_stands(document, named) for named in dialect.sessions)), None)
+    return Thread(ident, () if ident else _beginning(dialect, document))
+
+
+@lru_cache(maxsize=1024)
+def names_session(name: str) -> bool:
+    """Say whether a header of this lower-case name holds the id of a conversation."""
+    return _NAMED.fullmatch(name) is not None and _ANOTHER.search(name) is None
+
+
+def _in_headers(headers: Headers, preferred: Iterable[str]) -> str | None:
+    fields = {name.lower(): value.strip() for name, value in reversed(headers)}
+    named = sorted(filter(names_session, fields), key=lambda name: ("affinity" in name, name))
+    return next((fields[name][:LONGEST_ID] for name in (*preferred, *named) if fields.get(name)), None)
+
+
+def _stands(document: dict[str, Any], named: Named) -> str | None:
+    value = dig(document, path(named.at))
+    if not isinstance(value, str):
+        return None
+    found = re.search(named.pattern, value[:LONGEST_ID])
+    return None if found is None else next(filter(None, found.groups()), found[0]).strip() or None
+
+
+def _beginning(dialect: Dialect, document: dict[str, Any]) -> tuple[str, ...]:
+    """Return the system prompt and the user's first message; nothing where that is not there."""
+    turns = next((turns for at in dialect.turns if (turns := dig(document, path(at)))), None)
+    system = [next(filter(None, (_text(dig(document, path(at))) for at in dialect.system)), "")]
+    if isinstance(turns, str):
+        return (*system, turns[:LONGEST_TEXT])
+    for turn in turns[:LEADING] if isinstance(turns, list) else ():
+        said = _turn(turn)
+        if isinstance(said, str) or said.get("role", "user") == "user":
+            text = _text(said)
+            if text:
+                return (*system, text)
+        elif said.get("role") in ("system", "developer"):
+            system.append(_text(said))
+    return ()
+
+
+class _Piece(Struct):
+    text: str = ""
+
+
+class _Turn(Struct):
+    role: str = "user"
+    content: str | list[_Piece] | None = None
+    parts: list[_Piece] | None = None
+
+
+_DECODE = msgspec.json.Decoder(_Turn).decode
+
+
+def _turn(turn: Any) -> dict[str, Any] | str:
+    """Return a message without what is no text in it, such as images, which are passed over unread."""
+    if isinstance(turn, msgspec.Raw):
+        try:
+            decoded: dict[str, Any] = msgspec.to_builtins(_DECODE(turn))
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            try:
+                turn = msgspec.json.decode(turn)
+            except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+                return {"role": ""}
+        else:
+            return decoded
+    return turn if isinstance(turn, dict | str) else {"role": ""}
+
+
+def _text(value: Any) -> str:
+    """Return what a prompt says: a text, blocks of text, or an object that holds either."""
+    if isinstance(value, str):
+        return value[:LONGEST_TEXT]
+    if isinstance(value, list):
+        return "\n".join(filter(None, map(_text, value)))[:LONGEST_TEXT]
+    if isinstance(value, dict):
+        return next(filter(None, (_text(value.get(name)) for name in ("text", "content", "parts"))), "")
+    return ""
