@@ -27,7 +27,6 @@ type Case = dict[str, Any]
 type Facts = dict[str, Any]
 
 A_COUNT = "an answer of count_tokens: a number, but nobody consumed it (usage-formats, trap 11)"
-A_POLL = "a GET of a stored response, which repeats the usage each time it is asked (usage-formats, trap 12)"
 FORM_MODEL = "the model stands in the multipart form, which `expected` does not read and the recorder does"
 COHERE = "the wire says tokens.reasoning_tokens beside input_tokens and output_tokens, which `expected` leaves out"
 ARN = "the path names the model by an ARN, of which `expected` has the first three letters"
@@ -56,10 +55,6 @@ EXCEPTIONS: dict[str, str] = {
     f"{PYDANTIC}/test_anthropic/test_anthropic_count_tokens_with_native_tools.yaml#0": A_COUNT,
     f"{PYDANTIC}/test_anthropic/test_anthropic_count_tokens_with_tool_search_replay.yaml#0": A_COUNT,
     f"{PYDANTIC}/test_anthropic/test_anthropic_model_usage_limit_exceeded.yaml#0": A_COUNT,
-    f"{PYDANTIC}/test_openai_responses/test_background_mode_vcr.yaml#2": A_POLL,
-    f"{PYDANTIC}/test_openai_responses/test_background_mode_with_tool_vcr.yaml#1": A_POLL,
-    f"{PYDANTIC}/test_openai_responses/test_background_mode_with_tool_vcr.yaml#4": A_POLL,
-    "alexrudall/ruby-openai/spec/fixtures/cassettes/responses_retrieve.yml#0": A_POLL,
     "alexrudall/ruby-openai/spec/fixtures/cassettes/"
     "images_edit_image_png_A_solid_red_Ruby_on_a_blue_background.yml#1": FORM_MODEL,
     "pydantic/logfire/tests/otel_integrations/cassettes/test_openai_agents/test_voice_pipeline.yaml#0": FORM_MODEL,

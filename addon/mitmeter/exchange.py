@@ -90,7 +90,8 @@ class Exchange(Struct, frozen=True, kw_only=True):
 
     `cost_usd` is the price that the provider itself names, `server_ms` how long it says that it worked, `retry_after_s`
     when it asks to be asked again, `limits` its rate-limit headers as sent. `session` is a keyed hash that the turns of
-    one conversation share.
+    one conversation share. `stored` says that the answer can be read again by its `response_id`, or that this is such
+    a reading: its tokens count once.
     """
 
     flow_id: str
@@ -124,6 +125,7 @@ class Exchange(Struct, frozen=True, kw_only=True):
     retry_after_s: float | None = None
     limits: dict[str, str] | None = None
     session: str | None = None
+    stored: bool = False
 
 
 class Capture(Struct, frozen=True, kw_only=True):

@@ -328,7 +328,7 @@ class Recorder:
             error_type=error_type,
             finish=reading.finish if reading else None,
             service_tier=reading.service_tier if reading else None,
-            response_id=reading.response_id if reading else None,
+            response_id=self.match.path_id(address.path) or (reading.response_id if reading else None),
             usage=usage,
             timing=timing,
             sizes=Sizes(
@@ -345,6 +345,7 @@ class Recorder:
             retry_after_s=retry_after(answer.headers, opening.started) if answer else None,
             limits=limits(answer.headers) if answer else None,
             session=self._session(request.document, spent_by),
+            stored=self._dialect.stored,
         )
 
     def _session(self, document: Any, spent_by: str | None) -> str | None:

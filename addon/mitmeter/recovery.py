@@ -205,7 +205,7 @@ def _take(batch: Batch, store: Store, place: Place, record: Record, verdict: Ver
             what = "a capture that carries no row"
             verdict.findings.append(Finding(kind="unknown", segment=place.segment, offset=place.offset, what=what))
             return
-        ident = batch.add(exchange)
+        ident = batch.add(batch.once(exchange))
         verdict.rows_made += 1
     elif store.place(ident) is not None:
         verdict.duplicates += 1

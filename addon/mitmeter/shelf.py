@@ -103,24 +103,26 @@ class Shelf:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.close()
 
-    def write(self, items: Iterable[Item], now: float, counters: Mapping[str, int]) -> tuple[list[int], list[str]]:
+    def write(self, items: Iterable[Item], now: float, counters: Mapping[str, int]) -> tuple[list[Row], list[str]]:
         """Write exchanges in one transaction; `now` is epoch seconds.
 
-        Returns the ids of the rows, and what went wrong with captures that could not be written. Raises sqlite3.Error
+        Returns the rows as they were written, and what went wrong with captures that could not be. Raises sqlite3.Error
         where the rows cannot be, OSError where they cannot be synced; then none of them is.
         """
-        idents: list[int] = []
+        rows: list[Row] = []
         failures: list[str] = []
         with self.store.batch() as batch:
             for exchange, redacted in items:
-                ident = batch.add(exchange)
-                idents.append(ident)
+                written, captured = batch.once(exchange), False
+                ident = batch.add(written)
                 if redacted is not None and self.kept != "none":
                     try:
                         self._archive(batch, ident, exchange, redacted, now)
+                        captured = True
                     except OSError as error:
                         failures.append(str(error))
                         batch.count("captures_dropped", 1)
+                rows.append(Row(ident, written, captured))
             for name, number in counters.items():
                 batch.count(name, number)
             if self._sync == "write":
@@ -131,7 +133,7 @@ class Shelf:
                 # Another segment was begun: the limit is held here, and what keeps it from that told by the next trim.
                 with contextlib.suppress(sqlite3.Error, OSError):
                     retention.trim(self.folder, self.store, now, *self._limits)
-        return idents, failures
+        return rows, failures
 
     def _archive(self, batch: Batch, ident: int, exchange: Exchange, redacted: Redacted, now: float) -> None:
         kept = redacted if self.kept == "all" else without_bodies(redacted)

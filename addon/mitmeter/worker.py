@@ -235,13 +235,13 @@ class Worker:
 
     def _store(self, waiting: list[Ended]) -> None:
         items = [(ended.exchange, ended.redacted) for ended in waiting]
-        idents, failures = self._opened().write(items, time.time(), self.counters)
+        rows, failures = self._opened().write(items, time.time(), self.counters)
         self.counters.clear()
         self._spent = False
         for failure in failures[:1]:
             self._complain("captures_dropped", failure, 0)
-        for ended, ident in zip(waiting, idents, strict=True):
-            self._attempt("show_failures", partial(self._show, ended.tag, ended.exchange, ident))
+        for ended, row in zip(waiting, rows, strict=True):
+            self._attempt("show_failures", partial(self._show, ended.tag, row.exchange, row.id))
         self._attempt("trim_failures", self._trim)
 
     def _store_apart(self, ended: Ended) -> None:

@@ -183,7 +183,7 @@ def test_a_record_of_a_batch_that_was_rolled_back(tmp_path: Path) -> None:
         with pytest.raises(ZeroDivisionError):
             shelf.write((pair for pair in (1 // 0 if n else (exchange, redact(held)) for n in range(2))), 1.0, {})
         other = Exchange(flow_id="b", started=2.0, method="POST", host="h", path="/p")
-        assert shelf.write([(other, None)], 2.0, {})[0] == [1]
+        assert shelf.write([(other, None)], 2.0, {})[0][0].id == 1
     with Store(folder / "meter.db") as store:
         verdict = verify_all(folder, store)
         assert (verdict.sound, verdict.indexed, verdict.rows_made) == (True, 1, 1)

@@ -9,6 +9,7 @@ from mitmeter.exchange import Answer, Exchange, Opening, Outcome
 from mitmeter.recorder import Recorder
 from mitmeter.redact import Redacted
 from mitmeter.shelf import SECRET_BYTES, Kept, Shelf, Sync, capture, private_folder, secret_of
+from mitmeter.store.rows import Row
 from mitmeter.store.sqlite import Store
 from mitmeter.usage.registry import find
 
@@ -34,6 +35,11 @@ def exchanged(flow_id: str = "f", started: float = NOW) -> tuple[Exchange, Redac
     return recorder.close(Outcome.COMPLETE, 0.2)
 
 
+def ids(written: tuple[list[Row], list[str]]) -> tuple[list[int], list[str]]:
+    rows, failures = written
+    return [row.id for row in rows], failures
+
+
 def mode(path: Path) -> int:
     return stat.S_IMODE(path.stat().st_mode)
 
@@ -47,7 +53,7 @@ def folder(tmp_path: Path) -> Path:
 def test_what_is_written_comes_back(folder: Path) -> None:
     exchange, redacted = exchanged()
     with Shelf(folder) as shelf:
-        assert shelf.write([(exchange, redacted), (exchange, None)], NOW, {}) == ([1, 2], [])
+        assert ids(shelf.write([(exchange, redacted), (exchange, None)], NOW, {})) == ([1, 2], [])
     with Store(folder / "meter.db", readonly=True) as store:
         rows = store.rows(limit=10)
         assert [(row.id, row.exchange, row.has_capture) for row in rows] == [(1, exchange, True), (2, exchange, False)]
@@ -60,10 +66,10 @@ def test_what_is_written_comes_back(folder: Path) -> None:
 @pytest.mark.parametrize("sync", ["never", "seal", "write"])
 def test_what_is_written_comes_back_however_it_is_synced(folder: Path, sync: Sync) -> None:
     with Shelf(folder, sync=sync) as shelf:
-        assert shelf.write([exchanged(), exchanged("g")], NOW, {}) == ([1, 2], [])
+        assert ids(shelf.write([exchanged(), exchanged("g")], NOW, {})) == ([1, 2], [])
         (synchronous,) = shelf.store._connection.execute("PRAGMA synchronous").fetchone()
         assert synchronous == (2 if sync == "write" else 1)
-        assert shelf.write([exchanged("h")], NOW, {}) == ([3], [])
+        assert ids(shelf.write([exchanged("h")], NOW, {})) == ([3], [])
     with Store(folder / "meter.db", readonly=True) as store:
         assert all(capture(folder, store, ident) is not None for ident in (1, 2, 3))
 
@@ -138,7 +144,7 @@ def test_a_capture_that_cannot_be_written_costs_the_capture(folder: Path) -> Non
         shelf = Shelf(folder)
     except OSError:
         pytest.skip("the folder of the captures is looked at when the shelf is opened")
-    idents, failures = shelf.write([exchanged()], NOW, {})
+    idents, failures = ids(shelf.write([exchanged()], NOW, {}))
     shelf.close()
     assert idents == [2] and len(failures) == 1
     with Store(folder / "meter.db", readonly=True) as store:

@@ -82,13 +82,12 @@ def test_not_recognised(method: str, host: str, target: str) -> None:
 @pytest.mark.parametrize(
     ("method", "host", "target"),
     [
-        pytest.param("GET", "api.openai.com", "/v1/responses/resp_1", id="a stored response"),
         pytest.param("POST", "api.anthropic.com", "/v1/messages/batches", id="a batch"),
         pytest.param("POST", "api.anthropic.com", "/v1/messages/count_tokens", id="a count"),
         pytest.param("POST", "api.openai.com", "/v1/responses/input_tokens", id="a count of the other kind"),
     ],
 )
-def test_what_repeats_or_only_counts_is_no_consumption(method: str, host: str, target: str) -> None:
+def test_what_only_counts_is_no_consumption(method: str, host: str, target: str) -> None:
     match = find(method, host, target)
     assert match is None or not match.dialect.consumes
 

@@ -95,7 +95,7 @@ def unflatten(values: tuple[Any, ...]) -> Exchange:
     """The exchange whose values of COLUMNS these are."""
     flat = dict(zip(COLUMNS, values, strict=True))
     own = {name: flat[name] for name in _FLAT}
-    own["stream"] = bool(own["stream"])
+    own["stream"], own["stored"] = bool(own["stream"]), bool(own["stored"])
     own["outcome"] = Outcome(own["outcome"])
     return Exchange(
         **own,

@@ -102,7 +102,14 @@ _SESSION = (
     "CREATE INDEX exchanges_session ON exchanges (session) WHERE session IS NOT NULL",
 )
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _ARCHIVE, _TOLD, _SESSION)
+# Answers that can be read again, found by their ids. An index of all ids would make each insert twice as dear.
+_STORED = (
+    "ALTER TABLE exchanges ADD COLUMN stored INTEGER NOT NULL DEFAULT 0",
+    "UPDATE exchanges SET stored = 1 WHERE api IN ('responses', 'runs', 'predictions', 'interactions')",
+    "CREATE INDEX exchanges_stored ON exchanges (response_id) WHERE stored",
+)
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _ARCHIVE, _TOLD, _SESSION, _STORED)
 
 
 class SchemaError(Exception):

@@ -10,9 +10,9 @@ from types import TracebackType
 from typing import Any, Self
 
 from msgspec import ValidationError, convert, to_builtins
-from msgspec.structs import astuple
+from msgspec.structs import astuple, replace
 
-from mitmeter.exchange import Exchange, Place
+from mitmeter.exchange import Exchange, Place, Usage
 from mitmeter.store.filters import Filter, where
 from mitmeter.store.rows import COLUMNS, Row, Stat, flatten, unflatten, valid_text
 from mitmeter.store.schema import MIGRATIONS, SchemaError, check, migrate
@@ -27,6 +27,11 @@ _PROBE = "SELECT 1 FROM exchanges LIMIT 1"
 _INSERT = f"INSERT INTO exchanges ({', '.join(COLUMNS)}) VALUES ({', '.join('?' * len(COLUMNS))})"
 _SELECT = f"SELECT id, EXISTS (SELECT 1 FROM captures WHERE exchange_id = id), {', '.join(COLUMNS)} FROM exchanges "
 _PLACE = "INSERT INTO captures (exchange_id, segment, offset, size, checksum) VALUES (?, ?, ?, ?, ?)"
+# A reading is not counted after anything else, what made the answer not after a reading that began later.
+_COUNTED = """
+    SELECT 1 FROM exchanges WHERE stored AND response_id = ? AND source IS NOT NULL AND host = ?
+    AND (? OR (operation = 'retrieve' AND started >= ?)) LIMIT 1
+"""
 _COUNT = (
     "INSERT INTO counters (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = value + excluded.value"
 )
@@ -46,6 +51,19 @@ class Batch:
         except UnicodeEncodeError:
             cursor = self._connection.execute(_INSERT, valid_text(values))
         return cursor.lastrowid or 0
+
+    def once(self, exchange: Exchange) -> Exchange:
+        """The exchange without its tokens and price if another row has counted the answer that both show.
+
+        To be asked in the transaction that adds it, so that of several proxies one counts.
+        """
+        if not exchange.stored or exchange.usage.source is None or exchange.response_id is None:
+            return exchange
+        anyone = exchange.operation == "retrieve"
+        asked = (exchange.response_id, exchange.host, anyone, exchange.started)
+        if self._connection.execute(_COUNTED, asked).fetchone() is None:
+            return exchange
+        return replace(exchange, usage=Usage(), cost_usd=None)
 
     def place(self, ident: int, place: Place) -> None:
         """Say where the capture of a row lies; to be called once it lies there."""

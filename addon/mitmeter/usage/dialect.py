@@ -50,6 +50,22 @@ def highest(earlier: Snapshot, later: Snapshot) -> Snapshot:
     return merged
 
 
+def summed(earlier: Snapshot, later: Snapshot) -> Snapshot:
+    """Fold two snapshots of different responses, where one body hands out the answers of many: the counts add."""
+    merged = dict(earlier)
+    for name, value in later.items():
+        known = merged.get(name)
+        if isinstance(value, dict) and isinstance(known, dict):
+            merged[name] = summed(known, value)
+        elif isinstance(value, int | float) and isinstance(known, int | float):
+            merged[name] = known + value
+        elif isinstance(value, list) and isinstance(known, list):
+            merged[name] = [*known, *value]
+        elif value is not None:
+            merged[name] = value
+    return merged
+
+
 def union(first: tuple[str, ...], more: tuple[str, ...]) -> tuple[str, ...]:
     """Join two lists of alternatives without repeating any."""
     return tuple(dict.fromkeys((*first, *more)))
@@ -211,10 +227,12 @@ class Dialect(Struct, frozen=True, kw_only=True, eq=False):
     `ends` are the `type`s (or what stands at `type_at`, or names of events, or whole payloads) after which a stream is
     complete even if its reader hangs up. `error_header` names a header that begins with the error's type.
     `costs` are where a provider names its own price, in US dollars, and `took` how long it worked, in milliseconds.
-    `consumes` is False for an endpoint that counts tokens without using any. `socket` is set where the API is spoken
-    over a WebSocket.
     `sessions` are where a request names the conversation that it belongs to, `system` and `turns` where its system
     prompt and its messages stand.
+    `consumes` is False for an endpoint that counts tokens without using any. `stored` says that an answer may be read
+    again: its tokens count once, with the first exchange that has shown them. The group `id` of a path names the
+    answer, and `unsettled` are the `finish`es of one that is still being made, whose usage is not its last.
+    `socket` is set where the API is spoken over a WebSocket.
     """
 
     api: str
@@ -247,6 +265,8 @@ class Dialect(Struct, frozen=True, kw_only=True, eq=False):
     costs: tuple[Figure, ...] = ()
     took: tuple[Figure, ...] = ()
     consumes: bool = True
+    stored: bool = False
+    unsettled: tuple[str, ...] = ()
     socket: Socket | None = None
     sessions: "tuple[Named, ...]" = ()
     system: tuple[str, ...] = ()

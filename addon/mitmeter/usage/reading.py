@@ -290,7 +290,7 @@ class Reading:
             snapshot, source = told, "headers"
         elif snapshot is not None and dialect.headers_fill:
             snapshot = overlay(told, snapshot)
-        if not dialect.consumes:
+        if not self._consumes():
             return Usage(), None, None
         tally = None if snapshot is None else Tally(dialect.counts, snapshot)
         paces = [Pace(clock, timings) for clock, timings in self._timings.items()]
@@ -303,9 +303,13 @@ class Reading:
             prompt, output = faster[0] or prompt, faster[1] or output
         return usage, prompt, output
 
+    def _consumes(self) -> bool:
+        """Say whether what is told is consumption, and the last word on it."""
+        return self.dialect.consumes and (self.finish or "").lower() not in self.dialect.unsettled
+
     def cost(self, headers: Mapping[str, str]) -> float | None:
         """Return the provider's own price, in US dollars."""
-        return self._figure(self.dialect.costs, headers) if self.dialect.consumes else None
+        return self._figure(self.dialect.costs, headers) if self._consumes() else None
 
     def took(self, headers: Mapping[str, str]) -> float | None:
         """Return how long the server says that it took, in milliseconds."""

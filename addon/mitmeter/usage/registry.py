@@ -41,6 +41,13 @@ class Match(Struct, frozen=True, eq=False):
         found = re.search(self.dialect.path_model, path) if self.dialect.path_model else None
         return unquote(unquote(found.group("model"))) if found else None
 
+    def path_id(self, path: str) -> str | None:
+        """Return the id of the stored answer that the request path names."""
+        for pattern in self.dialect.paths:
+            if "?P<id>" in pattern and (found := re.search(f"(?:{pattern})/?$", path)):
+                return unquote(found.group("id"))
+        return None
+
 
 @cache
 def discover() -> tuple[Provider, ...]:

@@ -65,10 +65,15 @@ RESPONSES = Dialect(
     sessions=(Named("conversation"), Named("conversation.id"), CACHE_KEY),
     system=("instructions",),
     turns=("input",),
+    stored=True,
 )
 
-COMPACT = RESPONSES.but(api="responses.compact", paths=(r"/responses/compact",))
+COMPACT = RESPONSES.but(api="responses.compact", paths=(r"/responses/compact",), stored=False)
 
 COUNT = RESPONSES.but(
-    api="responses.input_tokens", operation="count_tokens", paths=(r"/responses/input_tokens",), consumes=False
+    api="responses.input_tokens",
+    operation="count_tokens",
+    paths=(r"/responses/input_tokens",),
+    consumes=False,
+    stored=False,
 )

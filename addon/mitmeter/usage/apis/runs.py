@@ -1,12 +1,13 @@
 """Runs of the Assistants API: the run's usage covers its steps, and comes when the run has finished.
 
 In a stream `thread.run.step.completed` says what a step took and `thread.run.completed`, later, what all took, so the
-last one stands. Without a stream the run is asked for again and again; that is no consumption.
+last one stands. Without a stream the run is asked for again and again; what it took counts once.
 https://platform.openai.com/docs/api-reference/runs/object
 https://platform.openai.com/docs/api-reference/assistants-streaming/events
 """
 
 from mitmeter.usage.apis.chat import COUNTS
+from mitmeter.usage.apis.stored import retrieved
 from mitmeter.usage.dialect import Dialect, Part, replaces
 
 _RUN = r"/threads/[^/]+/runs/[^/]+"
@@ -25,6 +26,7 @@ RUNS = Dialect(
         Part("tool", "delta.step_details.tool_calls[].function.name"),
         Part("arguments", "delta.step_details.tool_calls[].function.arguments"),
     ),
+    stored=True,
 )
 
-RUN = RUNS.but(api="runs.retrieve", operation="retrieve", methods=("GET",), paths=(_RUN,), consumes=False)
+RUN = retrieved(RUNS, r"/threads/[^/]+/runs/(?P<id>[^/]+)")

@@ -3,11 +3,12 @@
 https://docs.anthropic.com/en/api/messages
 https://docs.anthropic.com/en/api/messages-count-tokens
 https://docs.anthropic.com/en/api/complete (legacy; carries no usage)
-https://docs.anthropic.com/en/api/creating-message-batches (made here, consumed later; its results are not metered)
+https://docs.anthropic.com/en/api/creating-message-batches (made here; what it took stands in its results)
 """
 
 from mitmeter.usage.apis.messages import COUNT_TOKENS, MESSAGES
-from mitmeter.usage.dialect import Dialect, Part, Provider
+from mitmeter.usage.apis.stored import retrieved
+from mitmeter.usage.dialect import Dialect, Part, Provider, summed
 
 COMPLETE = Dialect(
     api="complete",
@@ -27,8 +28,24 @@ BATCHES = Dialect(
     consumes=False,
 )
 
+# A line for each request of the batch, with a message that is read as a whole.
+RESULTS = retrieved(
+    MESSAGES,
+    r"/v1/messages/batches/(?P<id>[^/]+)/results",
+    api="batches.results",
+    usage=("result.message.usage",),
+    model=("result.message.model",),
+    finish=(),
+    service_tier=("result.message.usage.service_tier",),
+    response_id=(),
+    errors=("error",),
+    parts=(),
+    reply=(Part("text", "result.message.content[].text"),),
+    fold=summed,
+)
+
 PROVIDER = Provider(
     name="anthropic",
     hosts=(r"api\.anthropic\.com",),
-    dialects=(MESSAGES.but(anywhere=True), COUNT_TOKENS.but(anywhere=True), COMPLETE, BATCHES),
+    dialects=(MESSAGES.but(anywhere=True), COUNT_TOKENS.but(anywhere=True), COMPLETE, BATCHES, RESULTS),
 )

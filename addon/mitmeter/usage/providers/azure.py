@@ -11,7 +11,7 @@ from mitmeter.usage.apis.media import IMAGE_EDITS, IMAGES, SPEECH, TRANSCRIPTION
 from mitmeter.usage.apis.realtime import REALTIME, RESPONSES_SOCKET
 from mitmeter.usage.apis.responses import COMPACT, RESPONSES
 from mitmeter.usage.apis.runs import RUN, RUNS
-from mitmeter.usage.apis.stored import RESPONSE
+from mitmeter.usage.apis.stored import BATCH, BATCHES, RESPONSE
 from mitmeter.usage.dialect import Figure, Provider
 
 DEPLOYMENT = r"/openai/deployments/(?P<model>[^/]+)/"
@@ -32,6 +32,8 @@ APIS = (
     RESPONSES_SOCKET,
     RUNS,
     RUN,
+    BATCHES,
+    BATCH,
 )
 
 PROVIDER = Provider(

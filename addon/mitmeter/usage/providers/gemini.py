@@ -11,6 +11,7 @@ from mitmeter.usage.apis.chat import CHAT
 from mitmeter.usage.apis.generate_content import COUNT, EMBED, GENERATE, STREAM, dialect
 from mitmeter.usage.apis.live import LIVE
 from mitmeter.usage.apis.predict import PREDICT
+from mitmeter.usage.apis.stored import retrieved
 from mitmeter.usage.dialect import Counts, Dialect, Part, Provider, replaces
 
 _STEP = ("index",)
@@ -51,7 +52,9 @@ INTERACTIONS = Dialect(
     ),
     type_at="event_type",
     ends=("interaction.completed", "interaction.complete"),
+    stored=True,
 )
+INTERACTION = retrieved(INTERACTIONS, r"/v\d+(alpha|beta)?\d*/interactions/(?P<id>[^/]+)", anywhere=True)
 
 ASSIST = dialect("response.").but(
     paths=(r"/v\d+internal:generateContent",),
@@ -67,6 +70,7 @@ PROVIDER = Provider(
         *(known.but(anywhere=True) for known in (GENERATE, STREAM, EMBED, COUNT)),
         PREDICT,
         INTERACTIONS,
+        INTERACTION,
         ASSIST,
         ASSIST.but(api="stream_generate_content", paths=(r"/v\d+internal:streamGenerateContent",), streams=True),
         COUNT.but(paths=(r"/v\d+internal:countTokens",), anywhere=True),

@@ -1,6 +1,6 @@
 """OpenAI, and every host that speaks its APIs at the same paths.
 
-A stored response or run that is read again, as those in the background are, consumes nothing; batches are not metered.
+A response, run or batch that is made in the background shows its usage when it is read again, where it counts once.
 https://platform.openai.com/docs/api-reference
 """
 
@@ -11,7 +11,7 @@ from mitmeter.usage.apis.media import IMAGE_EDITS, IMAGES, SPEECH, TRANSCRIPTION
 from mitmeter.usage.apis.realtime import REALTIME, RESPONSES_SOCKET
 from mitmeter.usage.apis.responses import COMPACT, COUNT, RESPONSES
 from mitmeter.usage.apis.runs import RUN, RUNS
-from mitmeter.usage.apis.stored import RESPONSE
+from mitmeter.usage.apis.stored import BATCH, BATCHES, RESPONSE, RESPONSE_ANYWHERE
 from mitmeter.usage.dialect import Figure, Provider
 
 SPOKEN_ELSEWHERE = (
@@ -33,9 +33,11 @@ SPOKEN_ELSEWHERE = (
     RESPONSES_SOCKET,
 )
 
+STORED = (RESPONSE_ANYWHERE, RESPONSE, RUNS, RUN, BATCHES, BATCH)
+
 PROVIDER = Provider(
     name="openai",
     hosts=(r"api\.openai\.com", r"[a-z]{2}\.api\.openai\.com"),
-    dialects=(*(dialect.but(anywhere=True) for dialect in SPOKEN_ELSEWHERE), RESPONSE, RUNS, RUN),
+    dialects=(*(dialect.but(anywhere=True) for dialect in SPOKEN_ELSEWHERE), *STORED),
     took=(Figure(header="openai-processing-ms"),),
 )

@@ -1,7 +1,8 @@
 """Perplexity: usage in every chunk, cumulative. Deep research counts citations and reasoning beside the rest.
 
 What it searched and read (`citation_tokens`) comes on top of the prompt and what it thought (`reasoning_tokens`) on top
-of the completion; the total leaves both out, which is flagged. An asynchronous answer may be read many times.
+of the completion; the total leaves both out, which is flagged. An asynchronous answer
+may be read many times.
 https://docs.perplexity.ai/api-reference/chat-completions-post
 https://docs.perplexity.ai/getting-started/pricing
 """
@@ -9,6 +10,7 @@ https://docs.perplexity.ai/getting-started/pricing
 from mitmeter.usage.apis.chat import CHAT
 from mitmeter.usage.apis.embeddings import EMBEDDINGS
 from mitmeter.usage.apis.responses import RESPONSES
+from mitmeter.usage.apis.stored import retrieved
 from mitmeter.usage.dialect import Counts, Figure, Provider
 
 COUNTS = Counts(
@@ -27,13 +29,7 @@ PROVIDER = Provider(
     hosts=(r"api\.perplexity\.ai",),
     dialects=(
         SONAR,
-        SONAR.but(
-            api="chat.retrieve",
-            operation="retrieve",
-            methods=("GET",),
-            paths=(r"/async/chat/completions/[^/]+",),
-            consumes=False,
-        ),
+        retrieved(SONAR, r"/async/chat/completions/(?P<id>[^/]+)"),
         RESPONSES,
         EMBEDDINGS,
     ),

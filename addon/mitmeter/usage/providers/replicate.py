@@ -1,9 +1,10 @@
-"""Replicate: a prediction's `metrics`, there once it has finished. Reading a prediction again consumes nothing.
+"""Replicate: a prediction's `metrics`, there once it has finished, each time that it is read.
 
 The names of the counts come from its documentation, not from a recording.
 https://replicate.com/docs/reference/http
 """
 
+from mitmeter.usage.apis.stored import retrieved
 from mitmeter.usage.dialect import Clock, Counts, Dialect, Part, Provider
 
 PREDICTIONS = Dialect(
@@ -17,19 +18,11 @@ PREDICTIONS = Dialect(
     path_model=r"/v1/(models|deployments)/(?P<model>[^/]+/[^/]+)/predictions",
     finish=("status",),
     reply=(Part("text", "output[]"), Part("text", "output")),
+    stored=True,
 )
 
 PROVIDER = Provider(
     name="replicate",
     hosts=(r"api\.replicate\.com",),
-    dialects=(
-        PREDICTIONS,
-        PREDICTIONS.but(
-            api="predictions.retrieve",
-            operation="retrieve",
-            methods=("GET",),
-            paths=(r"/v1/predictions/[^/]+",),
-            consumes=False,
-        ),
-    ),
+    dialects=(PREDICTIONS, retrieved(PREDICTIONS, r"/v1/predictions/(?P<id>[^/]+)")),
 )

@@ -1,7 +1,7 @@
 """xAI: in chat, reasoning stands beside the completion and the total tells; in responses it is inside the output.
 Over a socket the usage stands at the top of `response.done`.
 
-A deferred completion is handed out once, so reading it is the consumption; a stored response can be read again.
+A deferred completion is asked for by the id of its request until it is there; that reading is the consumption.
 https://docs.x.ai/docs/api-reference
 https://docs.x.ai/docs/guides/voice/agent
 https://docs.x.ai/docs/guides/deferred-chat-completions
@@ -14,15 +14,15 @@ from mitmeter.usage.apis.media import IMAGE_EDITS, IMAGES
 from mitmeter.usage.apis.messages import MESSAGES
 from mitmeter.usage.apis.realtime import REALTIME
 from mitmeter.usage.apis.responses import RESPONSES
-from mitmeter.usage.apis.stored import RESPONSE
+from mitmeter.usage.apis.stored import RESPONSE, retrieved
 from mitmeter.usage.dialect import Figure, Provider
 
 PROVIDER = Provider(
     name="xai",
     hosts=(r"([a-z0-9-]+\.)?api\.x\.ai",),
     dialects=(
-        CHAT,
-        CHAT.but(api="deferred_chat", methods=("GET",), paths=(r"/v1/chat/deferred-completion/[^/]+",)),
+        CHAT.but(response_id=("id", "request_id")),
+        retrieved(CHAT, r"/v1/chat/deferred-completion/(?P<id>[^/]+)", api="deferred_chat"),
         RESPONSES,
         RESPONSE,
         MESSAGES,
