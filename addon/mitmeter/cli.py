@@ -3,26 +3,21 @@
 import os
 import sqlite3
 import sys
-import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NoReturn
 
 import click
 
 import mitmeter
-from mitmeter import choosing, shelf, tables, upkeep
+from mitmeter import choosing, follow, shelf, tables, upkeep
 from mitmeter.archive.record import RecordError
 from mitmeter.choosing import Choice, chosen
 from mitmeter.export import jsonl
-from mitmeter.store.rows import Row
 from mitmeter.store.schema import SchemaError
-from mitmeter.store.sqlite import Store
 from mitmeter.store.surface import to_json
 from mitmeter.terminal import Commands, as_json, console, fail, opened, progress
 
 GROUPS = ("model", "provider", "host", "path", "status", "outcome", "session", "day", "hour")
-POLL_SECONDS = 0.5
 
 
 def _default_folder() -> Path:
@@ -106,40 +101,19 @@ def stats(folder: Path, choice: Choice, group: Any, in_json: bool) -> None:
 @click.option(
     "-n", "--lines", default=10, show_default=True, type=click.IntRange(min=0), help="Old rows to begin with."
 )
+@click.option("--open", "under_way", is_flag=True, help="With --json: what is under way, too, each time it changes.")
 @click.pass_obj
-def tail(folder: Path, in_json: bool, lines: int) -> None:
-    """Follow exchanges as they end, until Ctrl-C."""
+def tail(folder: Path, in_json: bool, lines: int, under_way: bool) -> None:
+    """Follow exchanges as they end, and on a terminal what is under way, until Ctrl-C."""
     try:
-        for row in _follow(folder, lines):
-            click.echo(as_json(to_json(row)) if in_json else tables.tail_line(row))
-            sys.stdout.flush()
+        if in_json:
+            follow.in_json(folder, lines, under_way)
+        else:
+            follow.for_people(folder, lines)
     except KeyboardInterrupt:
         return
     except sqlite3.Error as error:
         fail(error)
-
-
-def _awaited(folder: Path) -> Store:
-    """Open the database once there is one with tables."""
-    while True:
-        try:
-            return Store(folder / "meter.db", readonly=True)
-        except FileNotFoundError:
-            time.sleep(POLL_SECONDS)
-
-
-def _follow(folder: Path, lines: int) -> Iterator[Row]:
-    with _awaited(folder) as store:
-        last = 0
-        newest = store.rows(limit=max(lines, 1))
-        if newest:
-            last = newest[-1].id
-            yield from newest[len(newest) - lines :] if lines < len(newest) else newest
-        while True:
-            for row in store.rows(after=last, limit=500, newest=False):
-                last = row.id
-                yield row
-            time.sleep(POLL_SECONDS)
 
 
 @main.command("import")

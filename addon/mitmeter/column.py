@@ -3,15 +3,15 @@
 import asyncio
 import logging
 import time
-from collections.abc import Mapping
+from itertools import islice
 
 from mitmproxy import ctx, hooks, http
 
 from mitmeter.exchange import Exchange
 from mitmeter.flows import notes
-from mitmeter.inflight import in_flight, words
+from mitmeter.inflight import words
+from mitmeter.roster import Roster, how_far
 from mitmeter.summary import line, marker, remark
-from mitmeter.tee import Watched
 from mitmeter.view import NOTES
 
 LIVE = "mitmeter_live"
@@ -36,12 +36,12 @@ class Column:
         if self.listed and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(annotate, flow, exchange, ident)
 
-    def follow(self, watched: Mapping[http.HTTPFlow, Watched]) -> None:
+    def follow(self, watched: Roster) -> None:
         """Show from now on what is under way, twice a second."""
         if self.listed:
-            for flow, known in list(watched.items())[:SHOWN]:
+            for flow, known in islice(watched.entries(), SHOWN):
                 if known.live is not None and known.live.progress is not None:
-                    remark_on(flow, words(in_flight(flow, known, time.perf_counter())))
+                    remark_on(flow, words(*how_far(known, time.perf_counter())))
             self._tick = self._loop.call_later(TICK_SECONDS, self.follow, watched)
 
     def close(self) -> None:

@@ -11,7 +11,6 @@ import logging
 import signal
 import threading
 import time
-from weakref import WeakKeyDictionary
 
 from mitmproxy import command, contentviews, ctx, exceptions, flowfilter, http
 from mitmproxy.addonmanager import Loader
@@ -19,9 +18,10 @@ from mitmproxy.addonmanager import Loader
 from mitmeter import flows, options, reload
 from mitmeter.column import Column
 from mitmeter.exchange import Outcome
-from mitmeter.inflight import InFlight, open_now
+from mitmeter.inflight import InFlight
 from mitmeter.live import Ending, Live, LiveSocket
 from mitmeter.options import NAMES, OPTIONS, PREFIX
+from mitmeter.roster import Roster, in_flight
 from mitmeter.store.sqlite import Store
 from mitmeter.summary import totals
 from mitmeter.tee import Kept, Watched, noting, tee
@@ -43,7 +43,7 @@ class Meter:
         self._worker: Worker | None = None
         self._filter: flowfilter.TFilter | None = None
         self._settings: Settings | None = None
-        self._watched: reload.Open = WeakKeyDictionary()
+        self._watched = Roster()
         self._column: Column | None = None
         self._view = ExchangeView()
         self._told = False
@@ -97,8 +97,7 @@ class Meter:
 
     def _start(self, settings: Settings) -> Worker:
         column = Column()
-        before, worker = self._worker, Worker(settings, column.show)
-        worker.following = column.listed
+        before, worker = self._worker, Worker(settings, column.show, self._watched.survey)
         try:
             worker.start()
         except OSError as error:
@@ -126,7 +125,7 @@ class Meter:
         else:
             self._stop(worker, self._watched)
 
-    def _stop(self, worker: Worker, watched: reload.Open) -> None:
+    def _stop(self, worker: Worker, watched: Roster) -> None:
         reload.cut(worker, watched, self._begin, STOPPED)
         if not worker.stop(DRAIN_SECONDS):
             log.warning("mitmeter: gave up after %.0f s with exchanges unwritten", DRAIN_SECONDS)
@@ -214,8 +213,9 @@ class Meter:
         self._worker.end(live, Ending(outcome=outcome, at=at, cause=cause, body=body, trailers=trailers))
 
     def open_now(self) -> list[InFlight]:
-        """Return the exchanges under way; tokens and state where `following` is set on the worker."""
-        return open_now(self._watched, time.perf_counter())
+        """Return the exchanges under way, oldest first; to be called on the event loop."""
+        now = time.perf_counter()
+        return [in_flight(flow, known, now) for flow, known in self._watched.entries()]
 
     @command.command("meter.flush")  # type: ignore[untyped-decorator]  # mitmproxy's is not annotated
     def flush(self) -> str:

@@ -51,6 +51,8 @@ class Live:
         self.finished = False
         self.handed = 0
         self.progress: Progress | None = None
+        self.model: str | None = None
+        self._noted = 0
         self._chunks: deque[tuple[bytes, float]] = deque()
         self._recorder: Recorder | None = None
 
@@ -101,8 +103,8 @@ class Live:
 
     def note(self) -> None:
         """Note how far it has come, on the worker's thread; a connection of many exchanges says nothing."""
-        if self._recorder is not None:
-            self.progress = self._recorder.progress
+        if self._recorder is not None and self.drained != self._noted:
+            self.progress, self.model, self._noted = self._recorder.progress, self._recorder.model, self.drained
 
     def end(self, ending: Ending) -> list[Item]:
         """Return what the exchange came to."""

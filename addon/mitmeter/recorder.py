@@ -157,6 +157,11 @@ class Recorder:
         """What the server is doing, and the tokens that it has told so far."""
         return progress(self._reading, self._newest)
 
+    @property
+    def model(self) -> str | None:
+        """The model that the response has named so far."""
+        return self._reading.model if self._reading is not None else None
+
     def trailers(self, trailers: Headers) -> None:
         """Take the trailers that followed the body."""
         self._trailers = trailers

@@ -3,22 +3,22 @@
 import asyncio
 import atexit
 import time
-from collections.abc import Callable, MutableMapping
+from collections.abc import Callable
 
 from mitmproxy import ctx, http
 
 from mitmeter import flows
 from mitmeter.exchange import Outcome
 from mitmeter.live import Ending
+from mitmeter.roster import Roster
 from mitmeter.tee import Watched
 from mitmeter.worker import Worker
 
 GRACE_SECONDS = 5.0
 
-type Open = MutableMapping[http.HTTPFlow, Watched]
-type Finish = Callable[[Worker, Open], None]
+type Finish = Callable[[Worker, Roster], None]
 
-_parked: list[tuple[Worker, Open, Finish]] = []
+_parked: list[tuple[Worker, Roster, Finish]] = []
 
 
 def coming() -> bool:
@@ -27,13 +27,13 @@ def coming() -> bool:
     return bool(getattr(ctx.options, "scripts", ())) and stopping is not None and not stopping.is_set()
 
 
-def park(worker: Worker, watched: Open, finish: Finish) -> None:
+def park(worker: Worker, watched: Roster, finish: Finish) -> None:
     """Keep a worker and its open exchanges for the successor; `finish` them where none comes."""
     _parked.append((worker, watched, finish))
     asyncio.get_running_loop().call_later(GRACE_SECONDS, _give_up)
 
 
-def resume() -> tuple[Worker, Open] | None:
+def resume() -> tuple[Worker, Roster] | None:
     """Return what a predecessor has left."""
     return _parked.pop()[:2] if _parked else None
 
@@ -45,7 +45,7 @@ def _give_up() -> None:
         finish(worker, watched)
 
 
-def cut(worker: Worker, watched: Open, begin: Callable[[http.HTTPFlow, Watched], object], cause: str) -> None:
+def cut(worker: Worker, watched: Roster, begin: Callable[[http.HTTPFlow, Watched], object], cause: str) -> None:
     """End every open exchange as cut."""
     for flow, known in list(watched.items()):
         if known.live is None:

@@ -33,7 +33,7 @@ type Sync = Literal["never", "seal", "write"]
 type Item = tuple[Exchange, Redacted | None]
 
 SECRET_BYTES = 32
-NAMED = ("meter.db", "meter.db-wal", "meter.db-shm", "secret", "captures")
+NAMED = ("meter.db", "meter.db-wal", "meter.db-shm", "secret", "captures", "open")
 
 
 def private_folder(folder: Path) -> None:

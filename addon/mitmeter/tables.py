@@ -11,7 +11,8 @@ from rich.table import Table
 from rich.text import Text
 
 from mitmeter.archive.record import Record
-from mitmeter.exchange import Exchange, Headers, Outcome
+from mitmeter.exchange import Exchange, Headers, Outcome, Usage
+from mitmeter.inflight import InFlight
 from mitmeter.recovery import Verdict
 from mitmeter.store.rows import Row, Stat
 from mitmeter.summary import line, printable
@@ -25,6 +26,7 @@ STYLES = {
     Outcome.ERROR: "red",
     Outcome.UNREACHABLE: "red",
 }
+DOING = {"waiting": "dim", "thinking": "magenta", "generating": "cyan"}
 
 
 def _count(number: int | None) -> str:
@@ -123,6 +125,24 @@ def sums(stats: Iterable[Stat], group: str) -> RenderableType:
 def tail_line(row: Row) -> str:
     """Return one line of `tail`."""
     return f"{_when(row.exchange.started)} {line(row.exchange, row.id).removeprefix('meter ')}"
+
+
+def under_way(open_now: Iterable[InFlight]) -> RenderableType:
+    """Return the table of exchanges that are not at their end; nothing where there are none."""
+    table = _Rows("model", "api", "state", "s>", "in>", "out>", "kB>", "client", shrinking=("model", "client"))
+    for one in open_now:
+        usage = one.usage or Usage()
+        table.add_row(
+            printable(one.model or one.request_model or one.path, 36),
+            " ".join(filter(None, (one.provider, one.api))),
+            Text(one.state, DOING[one.state]),
+            f"{one.elapsed_ms / 1000:.1f}",
+            _count(usage.input_tokens),
+            _count(usage.output_tokens),
+            f"{one.response_bytes / 1000:,.1f}",
+            printable(one.client.agent or one.client.address, 24),
+        )
+    return table if table.cells else Text("")
 
 
 def exchange(row: Row, record: Record | None) -> Iterator[RenderableType]:

@@ -3,7 +3,9 @@
 import time
 from collections.abc import Callable, Iterable
 
+from mitmeter.exchange import Exchange
 from mitmeter.live import Live
+from mitmeter.usage.asked import Asked
 from mitmeter.usage.registry import Match
 
 type Chunks = bytes | Iterable[bytes]
@@ -33,7 +35,10 @@ class Kept:
 
 
 class Watched:
-    """What the addon knows of a flow that is metered, from `requestheaders` to its end."""
+    """What the addon knows of a flow that is metered, from `requestheaders` to its end.
+
+    `asked` and `described` are the worker's, for who looks at what is under way.
+    """
 
     def __init__(self, match: Match | None, zero: float) -> None:
         self.match = match
@@ -42,6 +47,8 @@ class Watched:
         self.upload: Kept | None = None
         self.live: Live | None = None
         self.kept: Kept | None = None
+        self.asked: Asked | None = None
+        self.described: Exchange | None = None
 
 
 def tee(live: Live, kept: Kept, before: Tee | None) -> Tee:

@@ -23,9 +23,11 @@ from typing import Any
 from msgspec import Struct
 
 from mitmeter.exchange import Answer, Exchange, Opening, Outcome
+from mitmeter.inflight import AGE_SECONDS, Board, InFlight
 from mitmeter.live import Ending, Item, Live
 from mitmeter.recorder import Limits, Recorder
 from mitmeter.redact import Redacted
+from mitmeter.redact.policy import Policy
 from mitmeter.renewal import damaged, renew
 from mitmeter.shelf import Kept, Shelf, Sync, private_folder, secret_of
 from mitmeter.store.schema import SchemaError
@@ -54,6 +56,7 @@ class Settings(Struct, frozen=True, kw_only=True):
 
 
 type Show = Callable[[Any, Exchange, int], None]
+type Survey = Callable[[float, Policy], list[InFlight]]
 
 
 class Ended(Struct):
@@ -66,13 +69,17 @@ class Ended(Struct):
 
 
 class Worker:
-    """Turns lives into rows and captures. `show(tag, exchange, id)` is called on the worker's thread for each row."""
+    """Turns lives into rows and captures. `show(tag, exchange, id)` is called on the worker's thread for each row.
 
-    def __init__(self, settings: Settings, show: Show) -> None:
+    So is `survey(seconds, policy)`, twice a second: it returns what has been under way for so long, without secrets.
+    """
+
+    def __init__(self, settings: Settings, show: Show, survey: Survey | None = None) -> None:
         self.settings = settings
         self.counters: Counter[str] = Counter()
-        self.following = False  # whether somebody looks at what is under way
         self._show = show
+        self._survey = survey
+        self._board = Board(settings.folder)
         self._open: dict[int, Live] = {}
         self._queue: queue.SimpleQueue[Live | threading.Event | str | None] = queue.SimpleQueue()
         self._taken_bytes = 0
@@ -87,6 +94,7 @@ class Worker:
         self._spent = False
         self._trim_at = 0.0
         self._drain_at = 0.0
+        self._tell_at = 0.0
 
     def start(self) -> None:
         """Make the folder and start; raises OSError where the folder cannot be used."""
@@ -139,6 +147,8 @@ class Worker:
                 self._act(item)
             if not running or time.monotonic() >= self._drain_at:
                 self._drain()
+            if self._survey is not None and time.monotonic() >= self._tell_at:
+                self._attempt("open_untold", partial(self._tell, self._survey))
             self._write()
             for item in waiting:
                 if isinstance(item, threading.Event):
@@ -147,7 +157,7 @@ class Worker:
 
     def _take(self) -> list[Live | threading.Event | str | None]:
         """Wait for something to do; what comes shortly after is done with it."""
-        wait = max(0.0, self._drain_at - time.monotonic()) if self._open or self._ended else None
+        wait = self._patience()
         taken: list[Live | threading.Event | str | None] = []
         try:
             taken.append(self._queue.get(timeout=wait))
@@ -158,6 +168,20 @@ class Worker:
         except queue.Empty:
             pass
         return taken
+
+    def _patience(self) -> float | None:
+        """Return for how many seconds nothing is to be done; None is for ever."""
+        due = [self._drain_at] if self._open or self._ended else []
+        if self._survey is not None:
+            due.append(self._tell_at)
+        return max(0.0, min(due) - time.monotonic()) if due else None
+
+    def _tell(self, survey: Survey) -> None:
+        """Tell other processes what is under way."""
+        self._tell_at = time.monotonic() + AGE_SECONDS
+        for live in self._open.values():
+            live.note()
+        self._board.show(survey(AGE_SECONDS, self.settings.limits.policy), time.time())
 
     def _act(self, item: Live | threading.Event | str | None) -> None:
         if isinstance(item, str):
@@ -202,8 +226,6 @@ class Worker:
             time.sleep(0)  # the event loop may go first
         if ending is not None:
             items += live.end(ending)
-        elif self.following:
-            live.note()
 
     def _attempt(self, name: str, work: Callable[[], object]) -> bool:
         """Do what may raise anything: that is counted by name, and costs what was being done, not the thread."""
@@ -313,6 +335,7 @@ class Worker:
         if lost:
             log.error("mitmeter: %d rows could not be written", lost)
         try:
+            self._board.clear()
             if self._shelf is not None:
                 self._shelf.close()
         except (sqlite3.Error, OSError) as error:

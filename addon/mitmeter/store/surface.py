@@ -18,7 +18,7 @@ def to_json(row: Row) -> dict[str, Any]:
     return {
         "id": row.id,
         "flow_id": exchange.flow_id,
-        "started": _instant(exchange.started),
+        "started": instant(exchange.started),
         **{name: flat[name] for name in _FIRST},
         **{name: flat[name] for name in _SECOND},
         "outcome": exchange.outcome.value,
@@ -40,7 +40,7 @@ def to_json(row: Row) -> dict[str, Any]:
     }
 
 
-def _instant(seconds: float) -> str | None:
+def instant(seconds: float) -> str | None:
     """RFC 3339 in UTC with microseconds; None for a time outside the years 1 to 9999."""
     try:
         instant = datetime.fromtimestamp(seconds, UTC)

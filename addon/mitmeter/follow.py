@@ -1,0 +1,91 @@
+"""`mitmeter tail`: rows as they come, and below them what is under way in every proxy that uses the folder."""
+
+import sys
+import time
+from collections import deque
+from collections.abc import Collection, Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+from msgspec import to_builtins
+from msgspec.structs import replace
+from rich.console import Console
+from rich.live import Live
+
+from mitmeter import inflight, tables
+from mitmeter.inflight import InFlight
+from mitmeter.store.rows import Row
+from mitmeter.store.sqlite import Store
+from mitmeter.store.surface import instant, to_json
+from mitmeter.terminal import as_json
+
+POLL_SECONDS = 0.5
+ENDED = 1000
+
+
+def in_json(folder: Path, lines: int, under_way: bool) -> None:
+    """Print an object a line for ever: rows, and what is `under_way` each time that it has changed."""
+    seen: dict[str, InFlight] = {}
+    ended: deque[str] = deque(maxlen=ENDED)
+    for rows in _rows(folder, lines):
+        for row in rows:
+            click.echo(as_json(to_json(row)))
+            ended.append(row.exchange.flow_id)
+        if under_way:
+            found = _under_way(folder, ended)
+            before, seen = seen, {one.flow_id: replace(one, elapsed_ms=0.0) for one in found}
+            for one in found:
+                if before.get(one.flow_id) != seen[one.flow_id]:
+                    click.echo(as_json(plain(one)))
+        sys.stdout.flush()
+
+
+def for_people(folder: Path, lines: int) -> None:
+    """Print a line for each row for ever, and on a terminal what is under way."""
+    console = Console(highlight=False, soft_wrap=True)
+    if not console.is_terminal:
+        for rows in _rows(folder, lines):
+            for row in rows:
+                click.echo(tables.tail_line(row))
+            sys.stdout.flush()
+    ended: deque[str] = deque(maxlen=ENDED)
+    with Live(console=console, auto_refresh=False, transient=True) as live:
+        for rows in _rows(folder, lines):
+            for row in rows:
+                console.print(tables.tail_line(row), markup=False, soft_wrap=True)
+                ended.append(row.exchange.flow_id)
+            live.update(tables.under_way(_under_way(folder, ended)), refresh=True)
+
+
+def plain(one: InFlight) -> dict[str, Any]:
+    """Return an open exchange as the object that users read; like in a row, `started` is a time in UTC."""
+    return {**to_builtins(one), "started": instant(one.started)}
+
+
+def _under_way(folder: Path, ended: Collection[str]) -> list[InFlight]:
+    """Return what is under way, but nothing whose row is there; a WebSocket connection goes on after a row."""
+    return [one for one in inflight.read(folder) if one.flow_id not in ended or one.status == 101]
+
+
+def _rows(folder: Path, lines: int) -> Iterator[list[Row]]:
+    """Yield what is new, twice a second: at first the newest rows."""
+    while not (store := _opened(folder)):
+        yield []
+        time.sleep(POLL_SECONDS)
+    with store:
+        newest = store.rows(limit=max(lines, 1))
+        last = newest[-1].id if newest else 0
+        yield newest[max(0, len(newest) - lines) :]
+        while True:
+            time.sleep(POLL_SECONDS)
+            new = store.rows(after=last, limit=500, newest=False)
+            last = new[-1].id if new else last
+            yield new
+
+
+def _opened(folder: Path) -> Store | None:
+    try:
+        return Store(folder / "meter.db", readonly=True)
+    except FileNotFoundError:
+        return None
