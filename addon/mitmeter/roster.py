@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from weakref import WeakKeyDictionary
 
 from mitmproxy import http
+from msgspec.structs import replace
 
 from mitmeter import flows
 from mitmeter.exchange import Client, Exchange, Usage, field_values
@@ -16,7 +17,7 @@ from mitmeter.progress import Doing
 from mitmeter.redact import Redactor
 from mitmeter.redact.policy import DEFAULT, Policy
 from mitmeter.tee import Watched
-from mitmeter.usage.asked import read_request
+from mitmeter.usage.asked import Asked, read_request
 from mitmeter.wire import is_stream
 
 
@@ -86,12 +87,12 @@ def _row(flow: http.HTTPFlow, known: Watched, policy: Policy, model: str | None,
     """Return the row so far, without secrets. Reading `bodies` may take milliseconds."""
     request, response, match = flow.request, flow.response, known.match
     headers, address = flows.fields(request.headers), flow.client_conn.peername
-    asked, wants_stream = known.asked or (None, False)
     body = request.raw_content
     if bodies and known.asked is None and match is not None and body:
-        known.asked = read_request(match.dialect, next(iter(field_values(headers, "content-type")), ""), body)
-        asked, wants_stream = known.asked
-    stream = wants_stream if response is None else is_stream(response.headers.get("content-type", ""))
+        kind = next(iter(field_values(headers, "content-type")), "")
+        known.asked = replace(read_request(match.dialect, kind, body), document=None)
+    asked = known.asked or Asked()
+    stream = asked.stream if response is None else is_stream(response.headers.get("content-type", ""))
     row = Exchange(
         flow_id=flow.id,
         started=request.timestamp_start,
@@ -102,7 +103,7 @@ def _row(flow: http.HTTPFlow, known: Watched, policy: Policy, model: str | None,
         api=match.dialect.api or None if match else None,
         operation=match.dialect.operation or None if match else None,
         model=model,
-        request_model=asked or (match.path_model(request.path.partition("?")[0]) if match else None),
+        request_model=asked.model or (match.path_model(request.path.partition("?")[0]) if match else None),
         stream=stream,
         status=response.status_code if response else None,
         client=Client(address=address[0] if address else None, agent=request.headers.get("user-agent")),
