@@ -9,7 +9,8 @@ An exchange goes through these rooms:
 - `recorder` takes chunks and returns a row and a capture. It asks `wire` for messages (codings, then framings), `usage`
   for what they say (a dialect for each API, a file for each provider), `redact` for what may be kept.
 - `shelf` is a meter_dir: `archive` holds captures (CBOR in zstd segments), `store` holds rows (SQLite).
-- `cli` with `tables`, `importing` and `surface` is the command line; `view` and `summary` are what mitmproxy shows.
+- `cli` with `tables`, `importing` (of `recordings`) and `surface` is the command line; `view` and `summary` are what
+  mitmproxy shows.
 
 `exchange` has the words that all of them speak. `exchange`, `body`, `wire`, `usage`, `redact`, `recorder` and
 `archive.record` do no I/O.

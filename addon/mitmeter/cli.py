@@ -121,8 +121,8 @@ def tail(folder: Path, in_json: bool, lines: int, under_way: bool) -> None:
 @click.pass_obj
 def import_files(folder: Path, files: tuple[Path, ...]) -> None:
     """Bring in what was recorded before: mitmproxy flow files, HAR logs, and archives of other machines."""
-    from mitmeter.flows import Unreadable
     from mitmeter.importing import bring_in
+    from mitmeter.recordings import Unreadable
 
     try:
         with progress("importing", None) as step:

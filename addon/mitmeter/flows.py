@@ -1,29 +1,27 @@
-"""mitmproxy's flows in our words: what the recorder takes from a live or a recorded one."""
+"""mitmproxy's flows in our words: what the recorder takes from one."""
 
-import hashlib
 import uuid
-from collections import Counter
-from collections.abc import Iterator
 from functools import lru_cache
-from pathlib import Path
 from typing import Any, BinaryIO
 from urllib.parse import urlsplit, urlunsplit
 
-from mitmproxy import connection, exceptions, flowfilter, http
+from mitmproxy import connection, flowfilter, http
 from mitmproxy.flow import Error
-from mitmproxy.io import FlowReader, FlowWriter
+from mitmproxy.io import FlowWriter
+from mitmproxy.websocket import WebSocketData, WebSocketMessage
 from msgspec import to_builtins
 
 from mitmeter.exchange import Answer, Capture, Client, Exchange, Headers, Opening, Outcome
 from mitmeter.live import Live, LiveSocket
-from mitmeter.recorder import UNKNOWN, Limits, Recorder
-from mitmeter.redact import Redacted
+from mitmeter.recorder import UNKNOWN
 from mitmeter.tee import Kept
 from mitmeter.usage.registry import Match, find
 from mitmeter.wire import is_stream
 from mitmeter.wire.codings import filter_accept_encoding
 
 SMALL = 1 << 20
+
+TEXT = 1  # RFC 6455, section 5.2
 
 STREAMS = (b"h2", b"h3")
 
@@ -205,60 +203,6 @@ def notes(exchange: Exchange, ident: int) -> dict[str, Any]:
     return {"id": ident, **row, "reported": None}
 
 
-class Unreadable(ValueError):
-    """The file holds neither mitmproxy flows nor a HAR log, or is damaged from some point on."""
-
-
-def recorded(path: Path) -> Iterator[http.HTTPFlow]:
-    """Yield the HTTP flows of a mitmproxy flow file or HAR log, each with an id that is the same at each reading.
-
-    Raises OSError, and Unreadable once what could be read has been yielded.
-    """
-    with path.open("rb") as file:
-        har = file.read(64).lstrip(b"\xef\xbb\xbf \r\n\t").startswith(b"{")
-        file.seek(0)
-        alike: Counter[bytes] = Counter()
-        try:
-            for flow in FlowReader(file).stream():
-                if isinstance(flow, http.HTTPFlow):
-                    if har:
-                        flow.id = _stable_id(flow, alike)
-                    yield flow
-        except exceptions.FlowReadException as error:
-            raise Unreadable(f"{path}: {error}") from error
-
-
-def _stable_id(flow: http.HTTPFlow, alike: Counter[bytes]) -> str:
-    """Return an id out of when and what was asked; requests that are alike in both are told apart by their order."""
-    request = flow.request
-    told = f"{request.timestamp_start} {request.method} {request.url}".encode("utf-8", "replace")
-    told += b"\0" + (request.raw_content or b"")
-    digest = hashlib.sha256(told).digest()
-    alike[digest] += 1
-    if alike[digest] > 1:
-        digest = hashlib.sha256(digest + str(alike[digest]).encode()).digest()
-    return str(uuid.UUID(bytes=digest[:16]))
-
-
-def replayed(flow: http.HTTPFlow, reader: Match, limits: Limits, secret: bytes) -> tuple[Exchange, Redacted]:
-    """Meter a flow that was recorded before: its own timestamps are the clock, tokens within it have no times."""
-    request, response = flow.request, flow.response
-    recorder = Recorder(opening(flow, request.timestamp_start), reader, limits=limits, secret=secret)
-    head = answer(flow)
-    ended = request.timestamp_end or request.timestamp_start
-    if head is not None and response is not None and head.status:
-        recorder.answer(head, response.timestamp_start)
-        ended = response.timestamp_end or (flow.error.timestamp if flow.error else response.timestamp_start)
-        recorder.whole(response.raw_content or b"", ended)
-        if response.trailers:
-            recorder.trailers(fields(response.trailers))
-    cause = flow.error.msg if flow.error else None
-    outcome = Outcome.COMPLETE
-    if cause is not None:
-        outcome = Outcome.CLIENT_ABORTED if cause == "Client disconnected." else Outcome.UPSTREAM_ABORTED
-    return recorder.close(outcome, ended, cause)
-
-
 def rebuilt(exchange: Exchange, capture: Capture) -> http.HTTPFlow:
     """Return the flow of a captured exchange, as far as the capture tells; its body is decompressed.
 
@@ -302,10 +246,25 @@ def rebuilt(exchange: Exchange, capture: Capture) -> http.HTTPFlow:
             timestamp_start=answered,
             timestamp_end=max(ended, answered),
         )
+    if socket:
+        flow.websocket = _said(capture, ended)
     if exchange.outcome in (Outcome.CLIENT_ABORTED, Outcome.UPSTREAM_ABORTED, Outcome.UNREACHABLE):
         told = "Client disconnected." if exchange.outcome is Outcome.CLIENT_ABORTED else exchange.error
         flow.error = Error(told or exchange.outcome.value, ended)
     return flow
+
+
+def _said(capture: Capture, ended: float) -> WebSocketData:
+    """Return the messages of one response on a connection, whose own times the capture does not tell."""
+    sides = ((True, capture.request_body, capture.started), (False, capture.response_body, ended))
+    return WebSocketData(
+        messages=[
+            WebSocketMessage(TEXT, from_client, line, at)
+            for from_client, body, at in sides
+            for line in (body or b"").splitlines()
+        ],
+        timestamp_end=ended,
+    )
 
 
 def _lines(headers: Headers) -> http.Headers:

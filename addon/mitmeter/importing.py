@@ -8,7 +8,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from mitmeter import flows
+from mitmeter import flows, recordings
 from mitmeter.archive.content import content, records
 from mitmeter.archive.record import RecordError, decode
 from mitmeter.archive.segments import SUFFIX
@@ -18,8 +18,10 @@ from mitmeter.recovery import exchange_of
 from mitmeter.redact import Redacted, redact
 from mitmeter.shelf import Item, Shelf, captures, private_folder, secret_of
 from mitmeter.store.sqlite import Store
+from mitmeter.usage.registry import Match
 
 TOGETHER = 50
+NEAR = 5.0
 
 type Found = tuple[tuple[str, float], Callable[[], Item | None]]
 
@@ -36,7 +38,7 @@ def bring_in(folder: Path, files: Iterable[Path], seen: Callable[[], None] = lam
     """Bring flow files, HAR logs, segments and other meter_dirs into a meter_dir; `seen` is called for each exchange.
 
     One that is there already, by its flow's id and its start, is not added again. Raises OSError, sqlite3.Error, and
-    flows.Unreadable after everything before the damage has been kept.
+    recordings.Unreadable after everything before the damage has been kept.
     """
     private_folder(folder)
     secret, told = secret_of(folder), Imported()
@@ -44,7 +46,7 @@ def bring_in(folder: Path, files: Iterable[Path], seen: Callable[[], None] = lam
         for path in files:
             fresh: dict[tuple[str, float], Item] = {}
             try:
-                for key, make in _found(path, secret):
+                for key, make in _found(path, secret, shelf.store):
                     seen()
                     if key in fresh or shelf.store.find(*key) is not None:
                         told.known += 1
@@ -61,19 +63,31 @@ def bring_in(folder: Path, files: Iterable[Path], seen: Callable[[], None] = lam
     return told
 
 
-def _found(path: Path, secret: bytes) -> Iterator[Found]:
+def _found(path: Path, secret: bytes, store: Store) -> Iterator[Found]:
     if path.is_dir():
         yield from _archive(path)
     elif path.name.endswith(SUFFIX):
         yield from _segment(path)
     else:
-        for flow in flows.recorded(path):
-            yield (flow.id, flow.request.timestamp_start), partial(_metered, flow, secret)
+        for flow in recordings.recorded(path):
+            if flow.websocket is not None and (reader := flows.match(flow)) is not None:
+                yield from _conversation(flow, reader, secret, store)
+            else:
+                yield (flow.id, flow.request.timestamp_start), partial(_metered, flow, secret)
 
 
 def _metered(flow: Any, secret: bytes) -> Item | None:
     reader = flows.match(flow)
-    return None if reader is None else flows.replayed(flow, reader, Limits(), secret)
+    return None if reader is None else recordings.replayed(flow, reader, Limits(), secret)
+
+
+def _conversation(flow: Any, reader: Match, secret: bytes, store: Store) -> Iterator[Found]:
+    """Yield the responses on a connection. Those that were metered live began at about the same times."""
+    ended = recordings.conversed(flow, reader, Limits(), secret)
+    starts = [exchange.started for exchange, _ in ended]
+    known = store.starts(flow.id, min(starts, default=0.0) - NEAR, max(starts, default=0.0) + NEAR)
+    for (exchange, redacted), started in zip(ended, known if len(known) == len(ended) else starts, strict=True):
+        yield (flow.id, started), partial(_pair, exchange, redacted)
 
 
 def _archive(folder: Path) -> Iterator[Found]:
@@ -81,7 +95,7 @@ def _archive(folder: Path) -> Iterator[Found]:
     if not (folder / "meter.db").exists():
         segments = sorted(folder.rglob(f"*{SUFFIX}"))
         if not segments:
-            raise flows.Unreadable(f"{folder} is no meter_dir: it has neither a meter.db nor segments")
+            raise recordings.Unreadable(f"{folder} is no meter_dir: it has neither a meter.db nor segments")
         for path in segments:
             yield from _segment(path)
         return
@@ -106,7 +120,7 @@ def _segment(path: Path) -> Iterator[Found]:
             key = (exchange.flow_id, exchange.started)
             yield key, partial(_pair, exchange, redact(record.capture))
     if damage is not None:
-        raise flows.Unreadable(f"{path}: {damage}")
+        raise recordings.Unreadable(f"{path}: {damage}")
 
 
 def _pair(exchange: Exchange, redacted: Redacted | None) -> Item | None:

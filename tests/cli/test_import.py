@@ -2,6 +2,7 @@
 
 import base64
 import json
+import sqlite3
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from mitmproxy import flow as mitmflow
 from mitmproxy import http
 from mitmproxy.io import FlowWriter
 from mitmproxy.test import tflow, tutils
+from mitmproxy.websocket import WebSocketData, WebSocketMessage
 
 from mitmeter.cli import main
 
@@ -222,3 +224,94 @@ def test_a_file_that_is_neither(tmp_path: Path, content: bytes) -> None:
 def test_a_file_that_there_is_not(tmp_path: Path) -> None:
     assert run(tmp_path / "meter", "import", tmp_path / "none").exit_code == 2
     assert not (tmp_path / "meter").exists()
+
+
+REALTIME = "/v1/realtime?model=gpt-realtime"
+
+
+def told(number: int) -> list[tuple[bool, dict[str, Any]]]:
+    """One response on a connection, as it is asked for and answered."""
+    usage = {"input_tokens": 10 * number, "output_tokens": number, "total_tokens": 11 * number}
+    done = {"id": f"resp_{number}", "status": "completed", "usage": usage}
+    return [
+        (True, {"type": "response.create"}),
+        (False, {"type": "response.created", "response": {"id": f"resp_{number}"}}),
+        (False, {"type": "response.output_text.delta", "response_id": f"resp_{number}", "delta": "x"}),
+        (False, {"type": "response.done", "response": done}),
+    ]
+
+
+SAID = [*told(1), *told(2)]
+
+
+def socket() -> http.HTTPFlow:
+    request = tutils.treq(
+        host="api.openai.com",
+        port=443,
+        scheme=b"https",
+        path=REALTIME.encode(),
+        method=b"GET",
+        headers=http.Headers(((b"Upgrade", b"websocket"), (b"Connection", b"upgrade"))),
+        content=b"",
+        timestamp_start=STARTED,
+        timestamp_end=STARTED,
+    )
+    made = tflow.tflow(req=request, resp=tutils.tresp(status_code=101, headers=http.Headers(), content=b""))
+    made.websocket = WebSocketData(
+        messages=[
+            WebSocketMessage(1, from_client, json.dumps(message).encode(), STARTED + at)
+            for at, (from_client, message) in enumerate(SAID, 1)
+        ],
+        closed_by_client=True,
+        close_code=1000,
+        timestamp_end=STARTED + 20,
+    )
+    return made
+
+
+def socket_har(file: Path) -> Path:
+    made = entry(f"wss://api.openai.com{REALTIME}", {}, status=101)
+    made["request"]["method"] = "GET"
+    del made["request"]["postData"]
+    made["_webSocketMessages"] = [
+        {"type": "send" if out else "receive", "time": STARTED + at, "opcode": 1, "data": json.dumps(message)}
+        for at, (out, message) in enumerate(SAID, 1)
+    ]
+    made["_webSocketMessages"].append({"type": "receive", "time": STARTED + 9, "opcode": 2, "data": "AAEC"})
+    return har(file, made)
+
+
+@pytest.mark.parametrize("kind", ["flow file", "HAR"])
+def test_each_response_on_a_recorded_socket_is_a_row(tmp_path: Path, kind: str) -> None:
+    file = written(tmp_path / "flows", socket()) if kind == "flow file" else socket_har(tmp_path / "log.har")
+    folder = tmp_path / "meter"
+    result = run(folder, "import", file)
+    assert result.output.strip() == "2 added, 0 known already, 0 not LLM traffic"
+    assert run(folder, "import", file).output.strip() == "0 added, 2 known already, 0 not LLM traffic"
+    found = rows(folder)
+    assert [(row["usage"]["input_tokens"], row["usage"]["output_tokens"]) for row in found] == [(10, 1), (20, 2)]
+    assert {(row["host"], row["api"], row["request_model"], row["status"]) for row in found} == {
+        ("api.openai.com", "realtime", "gpt-realtime", 101)
+    }
+    assert [row["timing"]["first_token_ms"] for row in found] == [pytest.approx(2000)] * 2
+    assert len({row["flow_id"] for row in found}) == 1
+
+
+def test_a_socket_that_was_metered_live_is_known(tmp_path: Path) -> None:
+    flow, folder = socket(), tmp_path / "meter"
+    run(folder, "import", written(tmp_path / "flows", flow))
+    with sqlite3.connect(folder / "meter.db") as connection:
+        connection.execute("UPDATE exchanges SET started = started + 0.0021")
+    connection.close()
+    again = run(folder, "import", tmp_path / "flows")
+    assert again.output.strip() == "0 added, 2 known already, 0 not LLM traffic"
+
+
+def test_exported_responses_of_a_socket_come_back_with_their_counts(tmp_path: Path) -> None:
+    first, second = tmp_path / "one", tmp_path / "two"
+    run(first, "import", written(tmp_path / "flows", socket()))
+    exported = tmp_path / "out.flow"
+    result = run(first, "export", "--format", "flows", "--out", exported)
+    assert result.exit_code == 0, result.output
+    run(second, "import", exported)
+    assert [row["usage"]["output_tokens"] for row in rows(second)] == [1, 2]

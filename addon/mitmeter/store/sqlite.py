@@ -225,6 +225,11 @@ class Store:
         found = self._connection.execute(query, (flow_id, started)).fetchone()
         return None if found is None else found[0]
 
+    def starts(self, flow_id: str, since: float, until: float) -> list[float]:
+        """When the exchanges of a flow began (epoch seconds), of those that did in this time; a WebSocket has many."""
+        query = "SELECT started FROM exchanges WHERE flow_id = ? AND started BETWEEN ? AND ? ORDER BY started"
+        return [started for (started,) in self._connection.execute(query, (flow_id, since, until))]
+
     def stats(self, group: Group, wanted: Filter = _ALL) -> list[Stat]:
         """Sums and medians over the exchanges that are wanted, by group; the group with the most requests first."""
         try:

@@ -1,0 +1,135 @@
+"""Traffic that was recorded before: mitmproxy's flow files and HAR logs as flows, and flows as what they came to.
+
+A recorded WebSocket connection has its messages with their times, so it comes to the rows that it would have come to
+live: one for each response on it.
+https://w3c.github.io/web-performance/specs/HAR/Overview.html
+https://developer.chrome.com/docs/devtools/network/reference#frames (`_webSocketMessages`)
+"""
+
+import base64
+import hashlib
+import json
+import uuid
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from mitmproxy import exceptions, http
+from mitmproxy.io import FlowReader
+from mitmproxy.io.har import request_to_flow
+from mitmproxy.websocket import WebSocketData, WebSocketMessage
+
+from mitmeter.exchange import Exchange, Outcome
+from mitmeter.flows import TEXT, answer, closed_by, fields, opening
+from mitmeter.recorder import Limits, Recorder
+from mitmeter.redact import Redacted
+from mitmeter.session import Session
+from mitmeter.usage.registry import Match
+
+BINARY = 2
+STEP = 1e-6
+
+type Ended = tuple[Exchange, Redacted]
+
+
+class Unreadable(ValueError):
+    """The file holds neither mitmproxy flows nor a HAR log, or is damaged from some point on."""
+
+
+def recorded(path: Path) -> Iterator[http.HTTPFlow]:
+    """Yield the HTTP flows of a mitmproxy flow file or HAR log, each with an id that is the same at each reading.
+
+    Raises OSError, and Unreadable once what could be read has been yielded.
+    """
+    with path.open("rb") as file:
+        har = file.read(64).lstrip(b"\xef\xbb\xbf \r\n\t").startswith(b"{")
+        file.seek(0)
+        if har:
+            yield from _entries(path, file)
+            return
+        try:
+            for flow in FlowReader(file).stream():
+                if isinstance(flow, http.HTTPFlow):
+                    yield flow
+        except exceptions.FlowReadException as error:
+            raise Unreadable(f"{path}: {error}") from error
+
+
+def _entries(path: Path, file: BinaryIO) -> Iterator[http.HTTPFlow]:
+    alike: Counter[bytes] = Counter()
+    try:
+        for entry in json.loads(file.read().decode("utf-8-sig"))["log"]["entries"]:
+            flow = request_to_flow(entry)
+            if said := entry.get("_webSocketMessages"):
+                _connect(flow, said)
+            flow.id = _stable_id(flow, alike)
+            yield flow
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+        raise Unreadable(f"{path}: unable to read this HAR log ({type(error).__name__})") from error
+    except exceptions.OptionsError as error:
+        raise Unreadable(f"{path}: {error}") from error
+
+
+def _connect(flow: http.HTTPFlow, said: list[dict[str, Any]]) -> None:
+    """Make a HAR's entry the WebSocket connection that it was."""
+    request = flow.request
+    if request.scheme in ("ws", "wss"):
+        url = request.url
+        request.url = f"http{url.removeprefix('ws')}"
+    request.headers.setdefault("upgrade", "websocket")
+    messages = []
+    for message in said:
+        text = message["opcode"] == TEXT
+        data = message["data"].encode("utf-8", "surrogateescape") if text else base64.b64decode(message["data"])
+        messages.append(
+            WebSocketMessage(TEXT if text else BINARY, message["type"] == "send", data, float(message["time"]))
+        )
+    flow.websocket = WebSocketData(messages=messages)
+
+
+def _stable_id(flow: http.HTTPFlow, alike: Counter[bytes]) -> str:
+    """Return an id out of when and what was asked; requests that are alike in both are told apart by their order."""
+    request = flow.request
+    told = f"{request.timestamp_start} {request.method} {request.url}".encode("utf-8", "replace")
+    told += b"\0" + (request.raw_content or b"")
+    digest = hashlib.sha256(told).digest()
+    alike[digest] += 1
+    if alike[digest] > 1:
+        digest = hashlib.sha256(digest + str(alike[digest]).encode()).digest()
+    return str(uuid.UUID(bytes=digest[:16]))
+
+
+def replayed(flow: http.HTTPFlow, reader: Match, limits: Limits, secret: bytes) -> Ended:
+    """Meter a flow that was recorded before: its own timestamps are the clock, tokens within it have no times."""
+    request, response = flow.request, flow.response
+    recorder = Recorder(opening(flow, request.timestamp_start), reader, limits=limits, secret=secret)
+    head = answer(flow)
+    ended = request.timestamp_end or request.timestamp_start
+    if head is not None and response is not None and head.status:
+        recorder.answer(head, response.timestamp_start)
+        ended = response.timestamp_end or (flow.error.timestamp if flow.error else response.timestamp_start)
+        recorder.whole(response.raw_content or b"", ended)
+        if response.trailers:
+            recorder.trailers(fields(response.trailers))
+    cause = flow.error.msg if flow.error else None
+    outcome = Outcome.COMPLETE
+    if cause is not None:
+        outcome = Outcome.CLIENT_ABORTED if cause == "Client disconnected." else Outcome.UPSTREAM_ABORTED
+    return recorder.close(outcome, ended, cause)
+
+
+def conversed(flow: http.HTTPFlow, reader: Match, limits: Limits, secret: bytes) -> list[Ended]:
+    """Meter a WebSocket connection that was recorded before: what each response on it came to, in their order."""
+    head, socket = answer(flow), flow.websocket
+    if head is None or socket is None:
+        return []
+    start = flow.request.timestamp_start
+    session = Session(opening(flow, start), head, reader, limits=limits, secret=secret)
+    ended: list[Ended] = []
+    at = start
+    for message in socket.messages:
+        at = max(at + STEP, message.timestamp)  # a row is known by when it began
+        ended += session.feed(message.content, at, message.from_client)
+    outcome, cause = closed_by(flow)
+    return ended + session.close(outcome, max(at, socket.timestamp_end or at), cause)
