@@ -183,6 +183,11 @@ def field_values(headers: Headers, name: str) -> list[str]:
     return [value for field, value in headers if field.lower() == name]
 
 
+def field_value(headers: Headers, name: str) -> str | None:
+    """Return the first value of a header, by lower-case name."""
+    return next((value for field, value in headers if field.lower() == name), None)
+
+
 class Answer(Struct, frozen=True, kw_only=True):
     """The response's head."""
 

@@ -26,6 +26,7 @@ from mitmeter.exchange import (
     Sizes,
     Timing,
     Usage,
+    field_value,
     field_values,
 )
 from mitmeter.moments import Moments
@@ -117,7 +118,7 @@ class Recorder:
             ratio_limit=self.limits.ratio,
         )
         if content_type is None:
-            content_type = next(iter(field_values(answer.headers, "content-type")), "")
+            content_type = field_value(answer.headers, "content-type") or ""
         self._legible = not content_type.lower().startswith(MEDIA)
         self._messages = MessageDecoder(content_type, limit=self.limits.message, stream=self._dialect.streams)
 
@@ -235,7 +236,7 @@ class Recorder:
     def _expects_json(self, outcome: Outcome) -> bool:
         if self._answer is None or outcome is not Outcome.COMPLETE:
             return False
-        kind = next(iter(field_values(self._answer.headers, "content-type")), "json").lower()
+        kind = (field_value(self._answer.headers, "content-type") or "json").lower()
         return "json" in kind or "event-stream" in kind
 
     def _outcome(self, outcome: Outcome, reading: Reading | None) -> Outcome:
@@ -281,8 +282,8 @@ class Recorder:
         kind, message = None, None
         with suppress(NotADocument):
             kind, message = read_error(tolerant(self._body.content()[:ERROR_BODY].strip()))
-        told = field_values(self._answer.headers, self._dialect.error_header or "")
-        return message or status_text(self._answer.status), kind or next(iter(told), "").partition(":")[0] or None
+        told = field_value(self._answer.headers, self._dialect.error_header or "") or ""
+        return message or status_text(self._answer.status), kind or told.partition(":")[0] or None
 
     def _engine(self, reading: Reading | None) -> str | None:
         """Return the engine that the response shows, else whoever claims the host or the path."""
@@ -308,7 +309,7 @@ class Recorder:
     ) -> Exchange:
         opening, answer = self.opening, self._answer
         address = urlsplit(opening.url)
-        kind = next(iter(field_values(opening.headers, "content-type")), "")
+        kind = field_value(opening.headers, "content-type") or ""
         request = read_request(self._dialect, kind, self._request_body or b"")
         asked = request.model or self.match.path_model(address.path)
         wants_stream = request.stream or self._dialect.streams
@@ -327,7 +328,7 @@ class Recorder:
             request_model=asked,
             stream=streams,
             status=answer.status if answer else None,
-            content_type=next(iter(field_values(answer.headers, "content-type")), None) if answer else None,
+            content_type=field_value(answer.headers, "content-type") if answer else None,
             outcome=outcome,
             error=error,
             error_type=error_type,

@@ -16,7 +16,7 @@ from typing import Literal, Self
 
 from msgspec import to_builtins
 
-from mitmeter import recovery, retention
+from mitmeter import private, recovery, retention
 from mitmeter.archive.record import Record, RecordError, decode, encode
 from mitmeter.archive.segments import SegmentError, SegmentReader, SegmentWriter, read
 from mitmeter.exchange import Exchange, Place
@@ -43,7 +43,7 @@ def private_folder(folder: Path) -> None:
     """
     if folder.is_symlink():
         raise PermissionError(f"{folder} is a symbolic link; accepted is a folder")
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    private.make_folder(folder)
     status = folder.stat(follow_symlinks=False)
     if status.st_uid != os.geteuid():
         raise PermissionError(f"{folder} belongs to another user")
@@ -63,9 +63,7 @@ def secret_of(folder: Path) -> bytes:
     path = folder / "secret"
     fresh = path.with_name(f".secret-{os.getpid()}-{secrets.token_hex(4)}")
     if not path.exists():
-        handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-        with os.fdopen(handle, "wb") as file:
-            os.fchmod(file.fileno(), 0o600)
+        with os.fdopen(private.create(fresh), "wb") as file:
             file.write(secrets.token_bytes(SECRET_BYTES))
         try:
             os.link(fresh, path)

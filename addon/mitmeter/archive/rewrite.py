@@ -8,6 +8,7 @@ from pathlib import Path
 
 import zstandard
 
+from mitmeter import private
 from mitmeter.archive.content import sync
 from mitmeter.archive.segments import PARAMETERS, SUFFIX, SegmentError, SegmentReader
 from mitmeter.exchange import Place
@@ -24,11 +25,10 @@ def rewrite(folder: Path, segment: str, kept: Iterable[Place]) -> tuple[Path, di
     old = folder / segment
     name = f"{segment.removesuffix(SUFFIX).rpartition('-')[0]}-{secrets.token_hex(2)}{SUFFIX}"
     path = folder / (name + UNFINISHED)
-    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    fd = private.create(path)
     with ExitStack() as undo:
         undo.callback(path.unlink, missing_ok=True)
         with os.fdopen(fd, "wb") as file:
-            os.fchmod(fd, 0o600)
             compressor = zstandard.ZstdCompressor(compression_params=PARAMETERS).compressobj()
             moved: dict[int, Place] = {}
             offset = 0

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import zstandard
 
+from mitmeter import private
 from mitmeter.archive.record import RecordError, checksum, item_end, verify
 from mitmeter.exchange import Place
 
@@ -103,7 +104,7 @@ class _OpenSegment:
     """A file, its compressor, how many bytes of records it holds and how many bytes of them, compressed, are good."""
 
     def __init__(self, folder: Path, compressor: "zstandard.ZstdCompressionObj", now: float) -> None:
-        make_private_folder(folder)
+        private.make_folder(folder)
         self.path, self._fd = _create(folder, now)
         self.name = self.path.name
         self.begun = now
@@ -260,27 +261,14 @@ def scan(path: Path) -> Iterator[tuple[int, bytes]]:
         raise damage
 
 
-def make_private_folder(folder: Path) -> None:
-    """Make a folder, and the parents it lacks, with mode 0700 whatever the umask; one that exists is left as it is."""
-    if folder.is_dir():
-        return
-    make_private_folder(folder.parent)
-    try:
-        folder.mkdir(mode=0o700)
-    except FileExistsError:
-        return
-    folder.chmod(0o700)
-
-
 def _create(folder: Path, now: float) -> tuple[Path, int]:
     stamp = datetime.fromtimestamp(now, UTC).strftime("%Y%m%dT%H%M%S%fZ")
     while True:
         path = folder / f"{stamp}-{os.getpid()}-{secrets.token_hex(2)}{SUFFIX}"
         try:
-            fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+            fd = private.create(path)
         except FileExistsError:
             continue
-        os.fchmod(fd, 0o600)
         # A file system without locks still takes captures.
         with contextlib.suppress(OSError):
             fcntl.flock(fd, fcntl.LOCK_EX)

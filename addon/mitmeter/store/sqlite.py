@@ -12,6 +12,7 @@ from typing import Any, Self
 from msgspec import ValidationError, convert, to_builtins
 from msgspec.structs import astuple, replace
 
+from mitmeter import private
 from mitmeter.exchange import Exchange, Place, Usage
 from mitmeter.store.filters import Filter, where
 from mitmeter.store.rows import COLUMNS, Row, Stat, flatten, unflatten, valid_text
@@ -310,18 +311,7 @@ def _use_wal(connection: sqlite3.Connection) -> None:
 
 def _make_private(path: Path) -> None:
     """Make an empty file of mode 0600 whatever the umask, where there is none; SQLite gives -wal and -shm its mode."""
-    _make_private_folder(path.parent)
+    private.make_folder(path.parent)
     # Only a file that was not there is opened: closing any descriptor of a database in use drops SQLite's locks on it.
     with contextlib.suppress(FileExistsError):
-        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        os.fchmod(fd, 0o600)
-        os.close(fd)
-
-
-def _make_private_folder(folder: Path) -> None:
-    if folder.is_dir():
-        return
-    _make_private_folder(folder.parent)
-    with contextlib.suppress(FileExistsError):
-        folder.mkdir(mode=0o700)
-        folder.chmod(0o700)
+        os.close(private.create(path, os.O_RDWR))
