@@ -8,7 +8,8 @@ An exchange goes through these rooms:
   on a WebSocket.
 - `recorder` takes chunks and returns a row and a capture. It asks `wire` for messages (codings, then framings), `usage`
   for what they say (a dialect for each API, a file for each provider), `redact` for what may be kept.
-- `private` makes folders and files that only their owner can read; `shelf` is a meter_dir: `archive` holds captures (CBOR in zstd segments), `store` holds rows (SQLite).
+- `shelf` is a meter_dir: `archive` holds captures (CBOR in zstd segments), `store` holds rows (SQLite); both make their
+  folders and files through `private`, for their owner alone.
 - `cli` with `tables`, `importing` (of `recordings`) and `surface` is the command line; `view` and `summary` are what
   mitmproxy shows.
 
