@@ -4,6 +4,7 @@ Counts are tokens, sizes are bytes, `..._ms` are milliseconds since the first by
 `started` is seconds since the epoch. Absent is `None`; `0` means that somebody said zero.
 """
 
+from collections.abc import Callable
 from enum import StrEnum
 from typing import Any, Literal
 
@@ -35,6 +36,7 @@ class Message(Struct, frozen=True, gc=False):
 type Source = Literal["body", "headers", "timings"]
 type RateSource = Literal["server", "wire"]
 type Headers = tuple[tuple[str, str], ...]
+type Timeline = tuple[tuple[int, int], ...]
 
 
 class Usage(Struct, frozen=True, kw_only=True):
@@ -85,13 +87,25 @@ class Client(Struct, frozen=True, kw_only=True):
     agent: str | None = None
 
 
+class Trace(Struct, frozen=True, kw_only=True):
+    """What exporters are told beside the row; it is stored nowhere.
+
+    `parent` is the request's `traceparent` header (https://www.w3.org/TR/trace-context/), `port` the server's,
+    `arrivals` are the times in seconds, on any clock, of a stream's chunks from the first generated token to the last.
+    """
+
+    parent: str | None = None
+    port: int | None = None
+    arrivals: tuple[float, ...] = ()
+
+
 class Exchange(Struct, frozen=True, kw_only=True):
     """One request with its response, as a row. `reported` holds the server's usage objects verbatim.
 
     `cost_usd` is the price that the provider itself names, `server_ms` how long it says that it worked, `retry_after_s`
     when it asks to be asked again, `limits` its rate-limit headers as sent. `session` is a keyed hash that the turns of
     one conversation share. `stored` says that the answer can be read again by its `response_id`, or that this is such
-    a reading: its tokens count once.
+    a reading: its tokens count once. `trace` is for exporters.
     """
 
     flow_id: str
@@ -126,6 +140,10 @@ class Exchange(Struct, frozen=True, kw_only=True):
     limits: dict[str, str] | None = None
     session: str | None = None
     stored: bool = False
+    trace: Trace | None = None
+
+
+type Exporter = Callable[[Exchange], None]
 
 
 class Capture(Struct, frozen=True, kw_only=True):
@@ -153,6 +171,7 @@ class Capture(Struct, frozen=True, kw_only=True):
     response_trailers: Headers | None = None
     coding: str | None = None
     ended: float | None = None
+    timeline: Timeline = ()
 
 
 class Place(Struct, frozen=True):

@@ -34,6 +34,7 @@ from mitmeter.progress import Progress, progress
 from mitmeter.redact import Redacted, Redactor
 from mitmeter.redact.policy import DEFAULT, Policy
 from mitmeter.redact.secrets import credential, session
+from mitmeter.tracing import trace
 from mitmeter.usage.asked import read_request
 from mitmeter.usage.dialect import Dialect, Keep
 from mitmeter.usage.documents import NotADocument, tolerant
@@ -54,7 +55,8 @@ MEDIA = ("audio/", "image/", "video/", "application/octet-stream")
 class Limits(Struct, frozen=True, kw_only=True):
     """Bytes: what a capture keeps of each body, what decompression may yield, what one message may hold.
 
-    `policy` is what a user adds to the rules of what is redacted, `sessions` to the headers that name a conversation.
+    `policy` is what a user adds to the rules of what is redacted, `sessions` to the headers that name a conversation,
+    `traced` says that rows are told to exporters.
     """
 
     body: int = 16 << 20
@@ -63,6 +65,7 @@ class Limits(Struct, frozen=True, kw_only=True):
     ratio: int = 2000
     policy: Policy = DEFAULT
     sessions: tuple[str, ...] = ()
+    traced: bool = False
 
 
 class Recorder:
@@ -210,9 +213,10 @@ class Recorder:
         if error is None and outcome is not Outcome.COMPLETE:
             error = shorten(cause)
         exchange = self._exchange(reading, outcome, usage, timing, error, error_type)
-        redactor = _redactor(self.opening, self._answer, self._trailers, self.limits.policy)
+        answered = [headers for headers in (self._answer.headers if self._answer else None, self._trailers) if headers]
+        clean = Redactor(self.opening.headers, self.opening.url, answered, self.limits.policy)
         streams = self._messages is not None and self._messages.streaming
-        return redactor.exchange(exchange), redactor.capture(self._capture(outcome, at), stream=streams)
+        return clean.exchange(exchange), clean.capture(self._capture(outcome, at), stream=streams)
 
     def _finish(self) -> None:
         if self._codings is None or self._messages is None:
@@ -352,6 +356,7 @@ class Recorder:
             limits=limits(answer.headers) if answer else None,
             session=self._session(request.document, spent_by),
             stored=self._dialect.stored,
+            trace=trace(opening, self._arrivals(reading)) if self.limits.traced else None,
         )
 
     def _session(self, document: Any, spent_by: str | None) -> str | None:
@@ -362,6 +367,11 @@ class Recorder:
         if thread.ident is None and self._dialect.socket is not None:
             thread = Thread(self.opening.flow_id)
         return session(thread.ident, thread.beginning, spent_by, self._secret)
+
+    def _arrivals(self, reading: Reading | None) -> tuple[float, ...]:
+        if reading is None or self._buffered:
+            return ()
+        return self._moments.between(reading.first_end, reading.last_end)
 
     def _capture(self, outcome: Outcome, at: float) -> Capture:
         opening, answer, keep = self.opening, self._answer, self._dialect.keep
@@ -387,10 +397,5 @@ class Recorder:
             response_trailers=self._trailers,
             coding=self._codings.undecoded if self._codings else None,
             ended=opening.started + max(0.0, at - opening.zero),
+            timeline=() if self._buffered else self._moments.timeline(opening.zero),
         )
-
-
-def _redactor(opening: Opening, answer: Answer | None, trailers: Headers | None, policy: Policy) -> Redactor:
-    """Return what takes an exchange's own secrets out of all that is told of it."""
-    answered = [headers for headers in (answer.headers if answer else None, trailers) if headers]
-    return Redactor(opening.headers, opening.url, answered, policy)

@@ -135,7 +135,9 @@ class Shelf:
 
     def _archive(self, batch: Batch, ident: int, exchange: Exchange, redacted: Redacted, now: float) -> None:
         kept = redacted if self.kept == "all" else without_bodies(redacted)
-        batch.place(ident, self._writer.append(encode(ident, kept, to_builtins(exchange)), now))
+        row = to_builtins(exchange)
+        del row["trace"]
+        batch.place(ident, self._writer.append(encode(ident, kept, row), now))
 
     def trim(self, now: float, limit_bytes: int, days: int | None) -> list[str]:
         """Delete the oldest segments beyond a size or an age, but none that a writer has open; rows stay.

@@ -14,15 +14,16 @@ import sys
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from itertools import islice
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from msgspec import Struct
 
-from mitmeter.exchange import Answer, Exchange, Opening, Outcome
+from mitmeter.exchange import Answer, Exchange, Exporter, Opening, Outcome
 from mitmeter.inflight import AGE_SECONDS, Board, InFlight
 from mitmeter.live import Ending, Item, Live
 from mitmeter.recorder import Limits, Recorder
@@ -72,10 +73,18 @@ class Worker:
     """Turns lives into rows and captures. `show(tag, exchange, id)` is called on the worker's thread for each row.
 
     So is `survey(seconds, policy)`, twice a second: it returns what has been under way for so long, without secrets.
+    And so is each of `exporters` for each row, by name; what one of them raises is counted as `<name>_failures`.
     """
 
-    def __init__(self, settings: Settings, show: Show, survey: Survey | None = None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        show: Show,
+        survey: Survey | None = None,
+        exporters: Mapping[str, Exporter] = MappingProxyType({}),
+    ) -> None:
         self.settings = settings
+        self.exporters = exporters
         self.counters: Counter[str] = Counter()
         self._show = show
         self._survey = survey
@@ -264,6 +273,8 @@ class Worker:
             self._complain("captures_dropped", failure, 0)
         for ended, row in zip(waiting, rows, strict=True):
             self._attempt("show_failures", partial(self._show, ended.tag, row.exchange, row.id))
+            for name, export in self.exporters.items():
+                self._attempt(f"{name}_failures", partial(export, row.exchange))
         self._attempt("trim_failures", self._trim)
 
     def _store_apart(self, ended: Ended) -> None:

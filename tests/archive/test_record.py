@@ -26,7 +26,17 @@ from mitmeter.redact import Redacted
 SIX = ["id", "req_path", "req_headers", "req_body", "resp_headers", "resp_body"]
 REST = [
     *("version", "flow_id", "method", "url", "http_version", "status", "reason", "started", "ended", "outcome"),
-    *("req_header_fields", "resp_header_fields", "resp_trailers", "req_cut", "resp_cut", "coding", "row", "crc"),
+    *(
+        "req_header_fields",
+        "resp_header_fields",
+        "resp_trailers",
+        "req_cut",
+        "resp_cut",
+        "coding",
+        "timeline",
+        "row",
+        "crc",
+    ),
 ]
 
 CAPTURE = Capture(
@@ -47,6 +57,7 @@ CAPTURE = Capture(
     response_cut=7,
     response_trailers=(("grpc-status", "0"),),
     ended=1790000001.5,
+    timeline=((10, 250), (130, 270), (400, 1270)),
 )
 BARE = Capture(
     flow_id="", started=0.0, method="", url="", path="", http_version="", outcome=Outcome.COMPLETE
@@ -101,6 +112,7 @@ def test_the_rest_is_what_that_format_lacks() -> None:
         "req_cut": 3,
         "resp_cut": 7,
         "coding": None,
+        "timeline": [10, 250, 120, 20, 270, 1000],
         "row": {"model": "m", "usage": {"input_tokens": None}},
         "crc": crc32(encode(1, cast(Redacted, CAPTURE), {"model": "m", "usage": {"input_tokens": None}})[:-4]),
     }
@@ -167,6 +179,8 @@ def test_lone_surrogates_are_replaced_everywhere() -> None:
         pytest.param({"version": 1, "status": "200"}, "status has to be an integer", id="status as text"),
         pytest.param({"version": 1, "outcome": "lost"}, "outcome has no value 'lost'", id="unknown outcome"),
         pytest.param({"version": 1, "resp_trailers": [["a"]]}, "resp_trailers has to be a list of pairs", id="no pair"),
+        pytest.param({"version": 1, "timeline": [1]}, "timeline has to be a list of pairs of", id="half a point"),
+        pytest.param({"version": 1, "timeline": [1, 0.5]}, "timeline has to be a list of pairs of", id="float point"),
         pytest.param({"version": 1, "row": []}, "row has to be a map, not list", id="row not a map"),
     ],
 )
@@ -238,6 +252,7 @@ CAPTURES = st.builds(
     response_trailers=HEADERS,
     coding=st.none() | TEXT,
     ended=st.none() | TIME,
+    timeline=st.lists(st.tuples(COUNT, COUNT), max_size=4).map(tuple),
 )
 PLAIN = st.recursive(st.none() | st.booleans() | COUNT | TIME | TEXT, lambda inner: st.lists(inner, max_size=3))
 ROWS = st.none() | st.dictionaries(TEXT, PLAIN, max_size=4)

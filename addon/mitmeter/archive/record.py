@@ -10,12 +10,14 @@ import io
 import re
 from binascii import crc32
 from collections.abc import Iterable
+from itertools import accumulate, pairwise
+from operator import sub
 from typing import Any
 
 import cbor2
 from msgspec import Struct
 
-from mitmeter.exchange import Capture, Headers, Outcome
+from mitmeter.exchange import Capture, Headers, Outcome, Timeline
 from mitmeter.redact import Redacted
 
 VERSION = 1
@@ -170,7 +172,15 @@ def _other_keys(capture: Capture) -> dict[str, Any]:
         "req_cut": capture.request_cut,
         "resp_cut": capture.response_cut,
         "coding": capture.coding,
+        "timeline": _steps(capture.timeline),
     }
+
+
+def _steps(timeline: Timeline) -> list[int] | None:
+    """A timeline as offset, milliseconds, offset, and so on, each as the step from its like before."""
+    if not timeline:
+        return None
+    return [*timeline[0], *(step for before, at in pairwise(timeline) for step in map(sub, at, before))]
 
 
 def _joined(headers: Headers | None, left_out: Iterable[str] = ()) -> dict[str, str] | None:
@@ -217,6 +227,7 @@ def _record(fields: dict[str, Any]) -> Record:
         response_trailers=_header_fields(fields, "resp_trailers"),
         coding=_text(fields, "coding"),
         ended=_float(fields, "ended"),
+        timeline=_timeline(fields),
     )
     return Record(ident, capture, _map(fields, "row"))
 
@@ -286,6 +297,15 @@ def _header_fields(fields: dict[str, Any], key: str) -> Headers | None:
             case _:
                 raise _wrong(key, "a list of pairs of text", pair)
     return tuple(pairs)
+
+
+def _timeline(fields: dict[str, Any]) -> Timeline:
+    steps = fields.get("timeline")
+    if steps is None:
+        return ()
+    if not isinstance(steps, list) or len(steps) % 2 or any(type(step) is not int for step in steps):
+        raise _wrong("timeline", "a list of pairs of integers", steps)
+    return tuple(zip(accumulate(steps[::2]), accumulate(steps[1::2]), strict=True))
 
 
 def _outcome(fields: dict[str, Any]) -> Outcome:

@@ -25,6 +25,7 @@ def capture_json(record: Record) -> dict[str, Any]:
         plain[f"{side}_body"], plain[f"{side}_body_encoding"] = body, encoding
         plain[f"{side}_cut"] = getattr(capture, f"{side}_cut")
     plain["coding"] = capture.coding
+    plain["timeline"] = capture.timeline
     return plain
 
 
