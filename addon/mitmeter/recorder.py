@@ -369,9 +369,8 @@ class Recorder:
         return session(thread.ident, thread.beginning, spent_by, self._secret)
 
     def _arrivals(self, reading: Reading | None) -> tuple[float, ...]:
-        if reading is None or self._buffered:
-            return ()
-        return self._moments.between(reading.first_end, reading.last_end)
+        ends = (None, None) if reading is None or self._buffered else (reading.first_end, reading.last_end)
+        return self._moments.between(*ends)
 
     def _capture(self, outcome: Outcome, at: float) -> Capture:
         opening, answer, keep = self.opening, self._answer, self._dialect.keep
