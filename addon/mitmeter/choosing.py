@@ -14,8 +14,8 @@ from msgspec.structs import replace
 
 from mitmeter import shelf
 from mitmeter.archive.record import Record
+from mitmeter.conversation import WHOLE, reply_of
 from mitmeter.exchange import Outcome
-from mitmeter.export.reply import reply_text
 from mitmeter.redact.secrets import session
 from mitmeter.store.filters import MATCHED, Filter
 from mitmeter.store.rows import Row
@@ -191,4 +191,4 @@ def _holds(row: Row, record: Record, text: str | None, needles: tuple[bytes, ...
     bodies = (record.capture.request_body or b"", record.capture.response_body or b"")
     if any(needle in body for body in bodies for needle in needles):
         return True
-    return row.exchange.stream and text in reply_text(row.exchange, record.capture)
+    return row.exchange.stream and any(text in block.text for block in reply_of(row.exchange, record.capture, WHOLE)[0])

@@ -14,8 +14,9 @@ from mitmeter import flows
 from mitmeter.exchange import Outcome
 from mitmeter.recorder import Limits, Recorder
 from mitmeter.summary import count, printable
+from mitmeter.usage.block import ENCODED, Block, described
 from mitmeter.usage.registry import Match
-from mitmeter.usage.reply import Block, Reply
+from mitmeter.usage.reply import Reply
 from mitmeter.wire import MessageDecoder
 from mitmeter.wire.codings import Codings
 
@@ -147,6 +148,7 @@ def conversation(blocks: list[Block]) -> list[str]:
     lines: list[str] = []
     for block in blocks:
         lines += ["", f"── {block.kind} " + "─" * (RULE - len(block.kind))]
-        for paragraph in block.text.splitlines() or [""]:
+        shown = described(block) if block.kind in ENCODED else block.text
+        for paragraph in (f"{block.name}({shown})" if block.name else shown).splitlines() or [""]:
             lines += textwrap.wrap(paragraph, WIDTH, replace_whitespace=False, drop_whitespace=False) or [""]
     return lines

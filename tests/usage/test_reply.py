@@ -40,7 +40,10 @@ def typed(kind: str, **members: Any) -> dict[str, Any]:
 def put_together(dialect: Dialect, documents: list[Any], *, streaming: bool = True, limit: int = 1000) -> list[Any]:
     reply = Reply(dialect, streaming=streaming, limit=limit)
     reply.feed(Message(json.dumps(document).encode()) for document in documents)
-    return [(block.kind, block.text) for block in reply.blocks()]
+    return [
+        (block.kind, f"{block.name}({block.text})" if block.name else block.text or block.size)
+        for block in reply.blocks()
+    ]
 
 
 @pytest.mark.parametrize(
@@ -70,7 +73,7 @@ def put_together(dialect: Dialect, documents: list[Any], *, streaming: bool = Tr
             [("tool", 'f({"a":1})'), ("tool", "g({})")],
             id="chat: tools",
         ),
-        pytest.param(CHAT, [choice(audio={"data": "AA"})], [("media", "[2 characters of encoded media]")], id="sound"),
+        pytest.param(CHAT, [choice(audio={"data": "AA"})], [("audio", 1)], id="sound"),
         pytest.param(
             COMPLETIONS, [{"choices": [{"text": "a"}]}, {"choices": [{"text": "b"}]}], [("text", "ab")], id="text"
         ),

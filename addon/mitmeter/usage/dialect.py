@@ -20,6 +20,8 @@ from typing import Any
 from msgspec import Struct
 from msgspec.structs import replace
 
+from mitmeter.usage.prompt import Prompt
+
 type Snapshot = dict[str, Any]
 type Fold = Callable[[Snapshot, Snapshot], Snapshot]
 
@@ -159,7 +161,8 @@ class Part(Struct, frozen=True, eq=False):
 
     `types` limits it to messages whose `type` member is one of these. `key` names members that tell which block of
     the reply it belongs to, before what the `[]` of the path add. `where` is a member beside the piece and the value
-    that it has (if it is absent, False). A `whole` piece is no delta: each message begins a block of its own.
+    that it has (if it is absent, False). A `whole` piece is no delta: each message begins a block of its own. `medium`
+    is what media are: `image`, `audio` or, if more than one, `media`.
     """
 
     kind: str
@@ -168,6 +171,7 @@ class Part(Struct, frozen=True, eq=False):
     key: tuple[str, ...] = ()
     where: tuple[str, str | bool] | None = None
     whole: bool = False
+    medium: str = "media"
 
 
 class Keep(Struct, frozen=True):
@@ -221,7 +225,8 @@ class Dialect(Struct, frozen=True, kw_only=True, eq=False):
     decide on hosts that nobody claims. `usage` lists where usage objects stand, the strongest last; the empty path is
     the document itself, of which only what `counts` names is taken (a `Clock` may stand there as well).
     `usage_headers` are read where the body has no usage, and with `headers_fill` for what it leaves out.
-    `parts` are the generated pieces of a message in a stream, `reply` those of a whole document.
+    `parts` are the generated pieces of a message in a stream, `reply` those of a whole document, `prompt` says where
+    the request has what the model reads.
     `streams` says that every request asks for a stream, `grows` that its messages may repeat all of the reply so far.
     `envelope` names a member whose base64 text is the message.
     `ends` are the `type`s (or what stands at `type_at`, or names of events, or whole payloads) after which a stream is
@@ -255,6 +260,7 @@ class Dialect(Struct, frozen=True, kw_only=True, eq=False):
     errors: tuple[str, ...] = ("error",)
     parts: tuple[Part, ...] = ()
     reply: tuple[Part, ...] = ()
+    prompt: Prompt = Prompt()
     ends: tuple[str, ...] = ()
     type_at: str = "type"
     streams: bool = False

@@ -59,6 +59,12 @@ def only(document: dict[str, Any], places: tuple[str, ...]) -> dict[str, Any]:
     return taken
 
 
+def element_key(element: Any, place: int) -> int:
+    """Return the number of an element of an array: its own `index` where it has one, else its place."""
+    named = element.get("index") if isinstance(element, dict) else None
+    return named if isinstance(named, int) else place
+
+
 def walk(document: Any, steps: Path, key: Key = ()) -> Iterator[tuple[Key, Any]]:
     """Yield (key, value) for every non-null value at a path.
 
@@ -69,9 +75,7 @@ def walk(document: Any, steps: Path, key: Key = ()) -> Iterator[tuple[Key, Any]]
         if step == EACH:
             if isinstance(document, list):
                 for place, element in enumerate(document):
-                    named = element.get("index") if isinstance(element, dict) else None
-                    index = named if isinstance(named, int) else place
-                    yield from walk(element, steps[at + 1 :], (*key, index))
+                    yield from walk(element, steps[at + 1 :], (*key, element_key(element, place)))
             return
         if not isinstance(document, dict):
             return

@@ -4,22 +4,14 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
-from msgspec import Struct
-
 from mitmeter.exchange import Message
+from mitmeter.usage.block import Block, decoded_size, whole
 from mitmeter.usage.dialect import Dialect, Part
 from mitmeter.usage.documents import NotADocument, opener, response_decoder
 from mitmeter.usage.paths import dig, path
 from mitmeter.usage.pieces import pieces
 
-ORDER = {"tool": 0, "arguments": 1}
-
-
-class Block(Struct, frozen=True):
-    """One block: `kind` is `text`, `thinking`, `tool` or `media`; a tool's text is `name(arguments)`."""
-
-    kind: str
-    text: str
+TOOL = ("tool", "arguments")
 
 
 class Reply:
@@ -33,12 +25,11 @@ class Reply:
         self._pieces: dict[tuple[Any, ...], dict[str, list[str]]] = {}
         self._grows = streaming and dialect.grows
         self._room = limit
+        self.cut = 0  # characters that were left out
 
     def feed(self, messages: Iterable[Message]) -> None:
         """Take the next messages."""
         for message in messages if self._opened is None else map(self._opened, messages):
-            if self._room <= 0:
-                return
             try:
                 document = self._decode(message.data)
             except NotADocument:
@@ -49,14 +40,11 @@ class Reply:
 
     def _take(self, document: dict[str, Any]) -> None:
         self._number += 1
-        for part in self._parts:
-            if part.types and document.get("type") not in part.types:
-                continue
+        for part, key, value in pieces(document, self._parts):
             prefix = tuple(dig(document, path(name)) for name in part.key)
             if part.whole:
                 prefix = (self._number, *prefix)
-            for key, value in pieces(document, part):
-                self._add(part, (*prefix, *key), value)
+            self._add(part, (*prefix, *key), value)
 
     def _add(self, part: Part, key: tuple[Any, ...], value: Any) -> None:
         if not isinstance(value, str):
@@ -65,12 +53,13 @@ class Reply:
             value = json.dumps(value, ensure_ascii=False)
         if not value:
             return
-        family = "tool" if part.kind in ORDER else part.kind
+        family = "tool" if part.kind in TOOL else part.medium if part.kind == "media" else part.kind
         known = self._pieces.setdefault((family, repr(key)), {}).setdefault(part.kind, [])
         if self._grows and known and value.startswith(before := "".join(known)):
             value = value[len(before) :]
         kept = value[: self._room]
         self._room -= len(kept)
+        self.cut += len(value) - len(kept)
         known.append(kept)
 
     def blocks(self) -> list[Block]:
@@ -80,7 +69,8 @@ class Reply:
 
 def _block(family: str, kinds: dict[str, list[str]]) -> Block:
     if family == "tool":
-        name, arguments = ("".join(kinds.get(kind, ())) for kind in ORDER)
-        return Block("tool", f"{name}({arguments})")
-    joined = "".join(kinds[family])
-    return Block(family, f"[{len(joined)} characters of encoded media]" if family == "media" else joined)
+        name, arguments = ("".join(kinds.get(kind, ())) for kind in TOOL)
+        return Block("tool", whole(arguments), name=whole(name) or None)
+    if "media" in kinds:
+        return Block(family, size=decoded_size(sum(map(len, kinds["media"]))))
+    return Block(family, whole("".join(kinds[family])))

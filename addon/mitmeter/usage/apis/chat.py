@@ -5,6 +5,7 @@ https://platform.openai.com/docs/api-reference/chat-streaming/streaming
 """
 
 from mitmeter.usage.dialect import Counts, Dialect, Named, Part
+from mitmeter.usage.prompt import Place, Prompt, Shape
 
 COUNTS = Counts(
     input_tokens=("prompt_tokens", "input_tokens"),
@@ -40,7 +41,7 @@ DELTAS = (
     Part("arguments", "choices[].delta.tool_calls[].custom.input"),
     Part("tool", "choices[].delta.function_call.name"),
     Part("arguments", "choices[].delta.function_call.arguments"),
-    Part("media", "choices[].delta.audio.data"),
+    Part("media", "choices[].delta.audio.data", medium="audio"),
     Part("text", "choices[].delta.audio.transcript"),
 )
 
@@ -61,6 +62,40 @@ REPLY = (
 # A key is an application's or a conversation's: only one with something random in it is the latter's.
 CACHE_KEY = Named("prompt_cache_key", r"^.*(?:[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}|[0-9A-Za-z]{20}).*$")
 
+PROMPT = Prompt(
+    places=(Place("user", "messages", turns=True),),
+    roles=(("developer", "system"), ("function", "tool")),
+    results=("tool",),
+    call=("tool_call_id", "name"),
+    shapes=(
+        Shape("text", ("text",), ("text", "input_text", "output_text")),
+        Shape("text", ("refusal",), ("refusal",)),
+        Shape("thinking", ("thinking",), ("thinking",)),
+        Shape("image", ("image_url.url", "image_url"), ("image_url", "input_image")),
+        Shape(
+            "audio",
+            ("input_audio.data", "input_audio", "audio_url.url"),
+            ("input_audio", "audio_url"),
+            media=("input_audio.format",),
+        ),
+        Shape("media", ("video_url.url", "video_url"), ("video_url",)),
+        Shape("file", ("file.file_data", "file.file_id"), ("file",), name=("file.filename",)),
+        Shape("file", ("document_url",), ("document_url",), name=("document_name",)),
+    ),
+    beside=(
+        Shape("thinking", ("reasoning_content", "reasoning", "thinking")),
+        Shape("audio", ("audio.id",), encoded=False),
+        Shape("tool", ("function_call.arguments",), name=("function_call.name",)),
+        Shape(
+            "tool",
+            ("function.arguments", "custom.input"),
+            name=("function.name", "custom.name"),
+            call=("id",),
+            each="tool_calls[]",
+        ),
+    ),
+)
+
 CHAT = Dialect(
     api="chat",
     operation="chat",
@@ -72,4 +107,5 @@ CHAT = Dialect(
     reply=REPLY,
     sessions=(CACHE_KEY,),
     turns=("messages",),
+    prompt=PROMPT,
 )

@@ -5,6 +5,7 @@ https://platform.openai.com/docs/api-reference/completions/object
 
 from mitmeter.usage.apis.chat import COUNTS
 from mitmeter.usage.dialect import Dialect, Part
+from mitmeter.usage.prompt import texts
 
 TEXT = (Part("text", "choices[].text"),)
 
@@ -17,4 +18,5 @@ COMPLETIONS = Dialect(
     finish=("choices[].finish_reason",),
     parts=TEXT,
     reply=TEXT,
+    prompt=texts("prompt", "suffix"),
 )

@@ -8,6 +8,7 @@ https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_TokenUsage.h
 """
 
 from mitmeter.usage.dialect import Clock, Counts, Dialect, Part
+from mitmeter.usage.prompt import Place, Prompt, Shape
 
 MODEL = r"/model/(?P<model>.+)/[a-z-]+/?$"
 
@@ -32,6 +33,36 @@ def deltas(start: str = "", delta: str = "") -> tuple[Part, ...]:
     )
 
 
+def _encoded(kind: str, member: str) -> Shape:
+    """Return the shape of what is sent as bytes or by its place."""
+    source = (f"{member}.source.bytes", f"{member}.source.s3Location.uri")
+    return Shape(kind, source, name=(f"{member}.name",), media=(f"{member}.format",))
+
+
+PROMPT = Prompt(
+    within=("input.converse",),
+    places=(Place("system", "system"), Place("user", "messages", turns=True)),
+    shapes=(
+        Shape("text", ("text", "guardContent.text.text", "citationsContent.content")),
+        Shape("thinking", ("reasoningContent.reasoningText.text", "reasoningContent.redactedContent")),
+        Shape("tool", ("toolUse.input",), name=("toolUse.name",), call=("toolUse.toolUseId",)),
+        Shape("tool_result", ("toolResult.content",), call=("toolResult.toolUseId",)),
+        Shape(
+            "file",
+            ("document.source.text", "document.source.content"),
+            name=("document.name",),
+            media=("document.format",),
+            encoded=False,
+        ),
+        _encoded("image", "image"),
+        _encoded("file", "document"),
+        _encoded("audio", "audio"),
+        _encoded("media", "video"),
+        Shape("other", ("json",)),
+        Shape("", ("cachePoint",)),
+    ),
+)
+
 CONVERSE = Dialect(
     api="converse",
     operation="chat",
@@ -51,6 +82,7 @@ CONVERSE = Dialect(
         Part("tool", "output.message.content[].toolUse.name"),
         Part("arguments", "output.message.content[].toolUse.input"),
     ),
+    prompt=PROMPT,
     error_header="x-amzn-errortype",
     system=("system",),
     turns=("messages",),
@@ -62,4 +94,8 @@ CONVERSE_STREAM = CONVERSE.but(
     parts=deltas(),
     ends=("metadata",),
     streams=True,
+)
+
+COUNT_TOKENS = CONVERSE.but(
+    api="count_tokens", operation="count_tokens", paths=(r"/model/.+/count-tokens",), consumes=False
 )

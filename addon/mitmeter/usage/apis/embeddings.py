@@ -5,8 +5,9 @@ https://platform.openai.com/docs/api-reference/moderations/object
 https://docs.jina.ai (rerank)
 """
 
-from mitmeter.usage.apis.chat import COUNTS
+from mitmeter.usage.apis.chat import COUNTS, PROMPT
 from mitmeter.usage.dialect import Dialect
+from mitmeter.usage.prompt import Place, texts
 
 EMBEDDINGS = Dialect(
     api="embeddings",
@@ -14,8 +15,19 @@ EMBEDDINGS = Dialect(
     paths=(r"(^|/)(v\d+[a-z]*|v|openai|inference|models|deployments/[^/]+)/embeddings", r"^/embeddings"),
     usage=("usage",),
     counts=COUNTS,
+    prompt=texts("input"),
 )
 
-MODERATIONS = EMBEDDINGS.but(api="moderations", operation="moderation", paths=(r"/v\d+/moderations",))
+MODERATIONS = EMBEDDINGS.but(
+    api="moderations",
+    operation="moderation",
+    paths=(r"/v\d+/moderations",),
+    prompt=PROMPT.but(places=(Place("user", "input"),)),
+)
 
-RERANK = EMBEDDINGS.but(api="rerank", operation="rerank", paths=(r"(^|/)(v\d+|v)/rerank(ing)?", r"^/rerank(ing)?"))
+RERANK = EMBEDDINGS.but(
+    api="rerank",
+    operation="rerank",
+    paths=(r"(^|/)(v\d+|v)/rerank(ing)?", r"^/rerank(ing)?"),
+    prompt=texts("query", "documents"),
+)

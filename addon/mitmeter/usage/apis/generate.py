@@ -7,6 +7,7 @@ https://huggingface.github.io/text-generation-inference/
 """
 
 from mitmeter.usage.dialect import Counts, Dialect, Part
+from mitmeter.usage.prompt import texts
 
 GENERATE = Dialect(
     api="generate",
@@ -25,6 +26,7 @@ GENERATE = Dialect(
     response_id=("meta_info.id",),
     parts=(Part("text", "token.text"), Part("text", "text")),
     reply=(Part("text", "generated_text"), Part("text", "text")),
+    prompt=texts("inputs", "text", "prompt"),
 )
 
 GENERATE_STREAM = GENERATE.but(api="generate_stream", paths=(r"^/generate_stream", r"^/upstream/.+/generate_stream"))

@@ -8,7 +8,11 @@ https://ai.google.dev/api/generate-content#UsageMetadata
 https://cloud.google.com/vertex-ai/generative-ai/docs/reference/rest/v1/GenerateContentResponse
 """
 
+import re
+from itertools import product
+
 from mitmeter.usage.dialect import Counts, Dialect, Figure, Part, replaces
+from mitmeter.usage.prompt import Place, Prompt, Shape
 
 VERB = r"(?::|%3A)"
 RESOURCE = r"/(?:models|tunedModels|endpoints)/"
@@ -23,6 +27,49 @@ COUNTS = Counts(
     total_tokens=("totalTokenCount",),
     beside_input=("toolUsePromptTokenCount",),
     beside_output=("thoughtsTokenCount",),
+)
+
+
+def _either(*places: str) -> tuple[str, ...]:
+    """Return places in all ways in which their members' names may be written (proto3's JSON takes two of each)."""
+    ways = (product(*((name, _snake(name)) for name in at.split("."))) for at in places)
+    return tuple(dict.fromkeys(".".join(names) for way in ways for names in way))
+
+
+def _snake(name: str) -> str:
+    return re.sub("[A-Z]", lambda capital: f"_{capital[0].lower()}", name)
+
+
+PROMPT = Prompt(
+    within=("request", "generateContentRequest"),
+    places=(
+        *(Place("system", at) for at in _either("systemInstruction")),
+        Place("user", "contents", turns=True),
+        Place("user", "content", turns=True),
+        Place("user", "requests[].content", turns=True),
+    ),
+    content=("parts",),
+    roles=(("model", "assistant"), ("function", "user")),
+    shapes=(
+        Shape("thinking", ("text",), where=("thought", True)),
+        Shape("thinking", where=("thought", True)),
+        Shape("text", ("text",)),
+        Shape(
+            "tool",
+            _either("functionCall.args"),
+            name=_either("functionCall.name"),
+            call=_either("functionCall.id"),
+        ),
+        Shape(
+            "tool_result",
+            _either("functionResponse.response"),
+            call=_either("functionResponse.id", "functionResponse.name"),
+        ),
+        Shape("media", _either("inlineData.data"), media=_either("inlineData.mimeType")),
+        Shape("media", _either("fileData.fileUri"), media=_either("fileData.mimeType")),
+        Shape("tool", _either("executableCode.code"), name=_either("executableCode.language")),
+        Shape("tool_result", _either("codeExecutionResult.output")),
+    ),
 )
 
 
@@ -61,6 +108,7 @@ def dialect(within: str = "") -> Dialect:
         response_id=(f"{within}responseId",),
         parts=parts(within),
         reply=parts(within),
+        prompt=PROMPT,
         took=(Figure(header="server-timing"),),
         system=("systemInstruction", "system_instruction"),
         turns=("contents",),

@@ -8,8 +8,9 @@ https://ai.google.dev/gemini-api/docs/live-guide#token-count
 https://cloud.google.com/vertex-ai/generative-ai/docs/model-reference/multimodal-live
 """
 
-from mitmeter.usage.apis.generate_content import COUNTS
+from mitmeter.usage.apis.generate_content import COUNTS, PROMPT
 from mitmeter.usage.dialect import Dialect, Part, Socket, replaces
+from mitmeter.usage.prompt import Place, Shape
 
 _TURN = "serverContent.modelTurn.parts[]."
 
@@ -32,11 +33,30 @@ LIVE = Dialect(
     parts=(
         Part("thinking", f"{_TURN}text", where=("thought", True)),
         Part("text", f"{_TURN}text", where=("thought", False)),
-        Part("media", f"{_TURN}inlineData.data"),
+        Part("media", f"{_TURN}inlineData.data", medium="audio"),
         Part("text", f"{_TURN}executableCode.code"),
         Part("text", "serverContent.outputTranscription.text"),
         Part("tool", "toolCall.functionCalls[].name", whole=True),
         Part("arguments", "toolCall.functionCalls[].args", whole=True),
+    ),
+    prompt=PROMPT.but(
+        within=(),
+        places=(
+            Place("system", "setup.systemInstruction"),
+            Place("user", "clientContent.turns", turns=True),
+            Place("user", "client_content.turns", turns=True),
+            Place("user", "realtimeInput.text"),
+            Place("user", "realtimeInput.audio"),
+            Place("user", "realtimeInput.video"),
+            Place("user", "realtimeInput.mediaChunks"),
+            Place("tool", "toolResponse.functionResponses"),
+            Place("tool", "tool_response.function_responses"),
+        ),
+        shapes=(
+            *PROMPT.shapes,
+            Shape("media", ("data",), media=("mimeType",)),
+            Shape("tool_result", ("response",), call=("id", "name")),
+        ),
     ),
     socket=Socket(
         asks=("clientContent", "client_content", "toolResponse", "tool_response"),

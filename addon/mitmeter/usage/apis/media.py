@@ -6,9 +6,17 @@ https://platform.openai.com/docs/api-reference/images
 
 from mitmeter.usage.apis.chat import COUNTS
 from mitmeter.usage.dialect import Dialect, Keep, Part
+from mitmeter.usage.prompt import Place, Prompt, texts
 
 _NO_REPLY = Keep(response_body=False)
 _NO_UPLOAD = Keep(request_body=False)
+
+PROMPT = Prompt(places=(Place("user", "prompt"), Place("user", "images[].image_url", kind="image")))
+
+
+def _image(*types: str) -> Part:
+    return Part("media", "b64_json", types, medium="image")
+
 
 SPEECH = Dialect(
     api="speech",
@@ -16,7 +24,8 @@ SPEECH = Dialect(
     paths=(r"/v?\d*/audio/speech", r"^/audio/speech"),
     usage=("usage",),
     counts=COUNTS,
-    parts=(Part("media", "audio", ("speech.audio.delta",)),),
+    parts=(Part("media", "audio", ("speech.audio.delta",), medium="audio"),),
+    prompt=texts("instructions", "input"),
     ends=("speech.audio.done",),
     keep=_NO_REPLY,
 )
@@ -43,14 +52,15 @@ IMAGES = Dialect(
     paths=(r"/images/generations",),
     usage=("usage",),
     counts=COUNTS,
-    parts=(Part("media", "b64_json", ("image_generation.partial_image", "image_generation.completed")),),
+    parts=(_image("image_generation.partial_image", "image_generation.completed"),),
+    prompt=PROMPT,
     ends=("image_generation.completed",),
     keep=_NO_REPLY,
 )
 
 IMAGE_EDITS = IMAGES.but(
     paths=(r"/images/(edits|variations)",),
-    parts=(Part("media", "b64_json", ("image_edit.partial_image", "image_edit.completed")),),
+    parts=(_image("image_edit.partial_image", "image_edit.completed"),),
     ends=("image_edit.completed",),
     keep=Keep(request_body=False, response_body=False),
 )

@@ -5,6 +5,7 @@ https://docs.anthropic.com/en/docs/build-with-claude/streaming
 """
 
 from mitmeter.usage.dialect import Counts, Dialect, Named, Part
+from mitmeter.usage.prompt import Place, Prompt, Shape
 
 _BLOCK = ("index",)
 
@@ -17,6 +18,31 @@ COUNTS = Counts(
     cache_beside_input=True,
     billed_apart="iterations",
     billed_apart_types=("compaction",),
+)
+
+_RESULTS = ("bash_code_execution", "code_execution", "mcp", "text_editor_code_execution", "tool_search")
+_FETCHED = ("web_fetch", "web_search")
+_SOURCE = ("source.data", "source.url", "source.file_id", "source.content")
+
+PROMPT = Prompt(
+    places=(Place("system", "system"), Place("user", "messages", turns=True)),
+    shapes=(
+        Shape("text", ("text",), ("text",)),
+        Shape("thinking", ("thinking",), ("thinking",)),
+        Shape("thinking", (), ("redacted_thinking",)),
+        Shape("tool", ("input",), ("tool_use", "server_tool_use", "mcp_tool_use"), name=("name",), call=("id",)),
+        Shape(
+            "tool_result",
+            ("content",),
+            ("tool_result", *(f"{name}_tool_result" for name in (*_RESULTS, *_FETCHED))),
+            call=("tool_use_id",),
+        ),
+        Shape("image", _SOURCE, ("image",), media=("source.media_type",)),
+        Shape("file", _SOURCE, ("document",), name=("title",), media=("source.media_type",)),
+        Shape("file", ("content",), ("search_result",), name=("title",), encoded=False),
+        Shape("file", ("file_id",), ("container_upload",)),
+        Shape("text", ("content",), ("compaction",)),
+    ),
 )
 
 MESSAGES = Dialect(
@@ -42,6 +68,7 @@ MESSAGES = Dialect(
         Part("tool", "content[].name"),
         Part("arguments", "content[].input"),
     ),
+    prompt=PROMPT,
     ends=("message_stop",),
     # One text for user, account and session, whose parts are told apart in either of two ways.
     sessions=(Named("metadata.user_id", r'_session_(.+)|"session_id"\s*:\s*"([^"]+)"'),),

@@ -6,6 +6,7 @@ https://cloud.google.com/vertex-ai/generative-ai/docs/model-reference/imagen-api
 
 from mitmeter.usage.apis.generate_content import MODEL, paths
 from mitmeter.usage.dialect import Counts, Dialect, Keep
+from mitmeter.usage.prompt import texts
 
 PREDICT = Dialect(
     api="predict",
@@ -16,5 +17,6 @@ PREDICT = Dialect(
     model=(),
     request_model=(),
     path_model=MODEL,
+    prompt=texts("instances[].prompt", "instances[].content"),
     keep=Keep(response_body=False),
 )

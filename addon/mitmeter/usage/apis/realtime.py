@@ -10,8 +10,9 @@ https://github.com/openai/codex/tree/main/codex-rs (the Responses API over a Web
 """
 
 from mitmeter.usage.apis.chat import COUNTS
-from mitmeter.usage.apis.responses import RESPONSES
+from mitmeter.usage.apis.responses import PROMPT, RESPONSES
 from mitmeter.usage.dialect import Dialect, Part, Socket
+from mitmeter.usage.prompt import Place
 
 _BLOCK = ("output_index",)
 _HEARD = "conversation.item.input_audio_transcription"
@@ -45,9 +46,18 @@ REALTIME = Dialect(
     parts=(
         Part("text", "delta", ("response.text.delta", "response.output_text.delta"), _BLOCK),
         Part("text", "delta", ("response.audio_transcript.delta", "response.output_audio_transcript.delta"), _BLOCK),
-        Part("media", "delta", ("response.audio.delta", "response.output_audio.delta"), _BLOCK),
+        Part("media", "delta", ("response.audio.delta", "response.output_audio.delta"), _BLOCK, medium="audio"),
         Part("tool", "item.name", ("response.output_item.added",), _BLOCK),
         Part("arguments", "delta", ("response.function_call_arguments.delta",), _BLOCK),
+    ),
+    prompt=PROMPT.but(
+        places=(
+            Place("system", "session.instructions"),
+            Place("user", "item", turns=True),
+            Place("user", "audio", kind="audio"),
+            Place("system", "response.instructions"),
+            Place("user", "response.input", turns=True),
+        )
     ),
     ends=("response.done",),
     socket=Socket(

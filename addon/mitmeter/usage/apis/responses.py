@@ -6,6 +6,7 @@ https://platform.openai.com/docs/api-reference/responses-streaming
 
 from mitmeter.usage.apis.chat import CACHE_KEY, COUNTS
 from mitmeter.usage.dialect import Dialect, Named, Part
+from mitmeter.usage.prompt import Place, Prompt, Shape
 
 _BLOCK = ("output_index",)
 
@@ -29,9 +30,9 @@ DELTAS = (
         ),
         _BLOCK,
     ),
-    Part("media", "delta", ("response.audio.delta", "response.output_audio.delta"), _BLOCK),
+    Part("media", "delta", ("response.audio.delta", "response.output_audio.delta"), _BLOCK, medium="audio"),
     Part("text", "delta", ("response.audio.transcript.delta", "response.output_audio_transcript.delta"), _BLOCK),
-    Part("media", "partial_image_b64", ("response.image_generation_call.partial_image",), _BLOCK),
+    Part("media", "partial_image_b64", ("response.image_generation_call.partial_image",), _BLOCK, medium="image"),
 )
 
 REPLY = (
@@ -41,6 +42,40 @@ REPLY = (
     Part("tool", "output[].name"),
     Part("arguments", "output[].arguments"),
     Part("arguments", "output[].input"),
+)
+
+_CALLS = ("computer", "custom_tool", "function", "local_shell", "shell", "apply_patch", "tool_search")
+_SERVED = ("code_interpreter", "file_search", "image_generation", "mcp", "web_search")
+
+PROMPT = Prompt(
+    places=(Place("system", "instructions"), Place("system", "prompt"), Place("user", "input", turns=True)),
+    roles=(("developer", "system"),),
+    shapes=(
+        Shape("text", ("text",), ("input_text", "output_text", "summary_text", "reasoning_text", "text")),
+        Shape("text", ("refusal",), ("refusal",)),
+        Shape("image", ("image_url", "file_id"), ("input_image",)),
+        Shape("file", ("file_data", "file_url", "file_id"), ("input_file",), name=("filename",)),
+        Shape(
+            "audio",
+            ("input_audio.data", "audio", "transcript"),
+            ("input_audio", "output_audio", "audio"),
+            media=("input_audio.format",),
+        ),
+        Shape("thinking", ("summary", "content"), ("reasoning",)),
+        Shape(
+            "tool",
+            ("arguments", "input", "action", "operation", "queries", "code"),
+            tuple(f"{name}_call" for name in (*_CALLS, *_SERVED)),
+            name=("name",),
+            call=("call_id", "id"),
+        ),
+        Shape(
+            "tool_result",
+            ("output", "tools"),
+            (*(f"{name}_call_output" for name in _CALLS), "tool_search_output"),
+            call=("call_id",),
+        ),
+    ),
 )
 
 RESPONSES = Dialect(
@@ -61,6 +96,7 @@ RESPONSES = Dialect(
     errors=("error", "response.error"),
     parts=DELTAS,
     reply=REPLY,
+    prompt=PROMPT,
     ends=("response.completed", "response.incomplete", "response.failed"),
     sessions=(Named("conversation"), Named("conversation.id"), CACHE_KEY),
     system=("instructions",),

@@ -6,9 +6,10 @@ https://platform.openai.com/docs/api-reference/runs/object
 https://platform.openai.com/docs/api-reference/assistants-streaming/events
 """
 
-from mitmeter.usage.apis.chat import COUNTS
+from mitmeter.usage.apis.chat import COUNTS, PROMPT
 from mitmeter.usage.apis.stored import retrieved
 from mitmeter.usage.dialect import Dialect, Part, replaces
+from mitmeter.usage.prompt import Place, Shape
 
 _RUN = r"/threads/[^/]+/runs/[^/]+"
 
@@ -21,6 +22,16 @@ RUNS = Dialect(
     fold=replaces,
     finish=("status",),
     errors=("error", "last_error"),
+    prompt=PROMPT.but(
+        places=(
+            Place("system", "instructions"),
+            Place("system", "additional_instructions"),
+            Place("user", "thread.messages", turns=True),
+            Place("user", "additional_messages", turns=True),
+            Place("tool", "tool_outputs"),
+        ),
+        shapes=(*PROMPT.shapes, Shape("tool_result", ("output",), call=("tool_call_id",))),
+    ),
     parts=(
         Part("text", "delta.content[].text.value"),
         Part("tool", "delta.step_details.tool_calls[].function.name"),

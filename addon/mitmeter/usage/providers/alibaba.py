@@ -5,12 +5,13 @@ https://www.alibabacloud.com/help/en/model-studio/qwen-api-reference
 https://www.alibabacloud.com/help/en/model-studio/text-embedding-synchronous-api
 """
 
-from mitmeter.usage.apis.chat import CHAT, COUNTS
+from mitmeter.usage.apis.chat import CHAT, COUNTS, PROMPT
 from mitmeter.usage.apis.completions import COMPLETIONS
 from mitmeter.usage.apis.embeddings import EMBEDDINGS
 from mitmeter.usage.apis.messages import MESSAGES
 from mitmeter.usage.apis.responses import RESPONSES
 from mitmeter.usage.dialect import Dialect, Figure, Part, Provider
+from mitmeter.usage.prompt import Place, Shape, texts
 
 SERVICES = r"/api/v1/services/"
 CONTENT = (
@@ -33,6 +34,15 @@ GENERATION = Dialect(
     errors=("error", "message"),
     parts=CONTENT,
     reply=CONTENT,
+    prompt=PROMPT.but(
+        places=(Place("user", "input.messages", turns=True), Place("user", "input.prompt")),
+        shapes=(
+            *PROMPT.shapes,
+            Shape("image", ("image",)),
+            Shape("audio", ("audio",)),
+            Shape("media", ("video",)),
+        ),
+    ),
     grows=True,
 )
 
@@ -43,6 +53,7 @@ EMBEDDING = GENERATION.but(
     counts=COUNTS.also(input_tokens=("total_tokens",)),
     parts=(),
     reply=(),
+    prompt=texts("input.texts", "input.query", "input.documents"),
 )
 
 PROVIDER = Provider(

@@ -9,6 +9,7 @@ https://docs.anthropic.com/en/api/creating-message-batches (made here; what it t
 from mitmeter.usage.apis.messages import COUNT_TOKENS, MESSAGES
 from mitmeter.usage.apis.stored import retrieved
 from mitmeter.usage.dialect import Dialect, Part, Provider, summed
+from mitmeter.usage.prompt import texts
 
 COMPLETE = Dialect(
     api="complete",
@@ -17,6 +18,7 @@ COMPLETE = Dialect(
     finish=("stop_reason",),
     parts=(Part("text", "completion"),),
     reply=(Part("text", "completion"),),
+    prompt=texts("prompt"),
 )
 
 BATCHES = Dialect(

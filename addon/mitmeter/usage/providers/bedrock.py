@@ -9,9 +9,11 @@ https://docs.aws.amazon.com/bedrock/latest/userguide/model-parameters.html
 """
 
 from mitmeter.usage.apis.chat import CHAT
-from mitmeter.usage.apis.converse import CONVERSE, CONVERSE_STREAM, MODEL, deltas
+from mitmeter.usage.apis.converse import CONVERSE, CONVERSE_STREAM, COUNT_TOKENS, MODEL, deltas
+from mitmeter.usage.apis.history import HISTORY
 from mitmeter.usage.apis.messages import MESSAGES
 from mitmeter.usage.dialect import Clock, Counts, Dialect, Figure, Part, Provider
+from mitmeter.usage.prompt import either, texts
 
 METRICS = "amazon-bedrock-invocationMetrics"
 
@@ -61,6 +63,7 @@ INVOKE = Dialect(
     response_id=MESSAGES.response_id,
     parts=(*MESSAGES.parts, *CHAT.parts, *deltas("contentBlockStart.", "contentBlockDelta."), *TEXTS),
     reply=(*MESSAGES.reply, *CHAT.reply, *CONVERSE.reply, *TEXTS, Part("text", "results[].outputText")),
+    prompt=either(MESSAGES.prompt, CHAT.prompt, CONVERSE.prompt, HISTORY, texts("prompt", "inputText", "texts")),
     ends=("message_stop",),
     error_header="x-amzn-errortype",
     clocks=(Clock(at=METRICS, unit=0.001, total_time="invocationLatency"),),
@@ -78,13 +81,7 @@ PROVIDER = Provider(
         INVOKE.but(operation="embeddings", paths=(r"/model/.*embed.*/invoke",)),
         INVOKE,
         STREAM,
-        CONVERSE.but(
-            api="count_tokens",
-            operation="count_tokens",
-            paths=(r"/model/.+/count-tokens",),
-            anywhere=True,
-            consumes=False,
-        ),
+        COUNT_TOKENS.but(anywhere=True),
     ),
     took=(Figure(header="x-amzn-bedrock-invocation-latency"),),
 )

@@ -7,9 +7,12 @@ https://docs.cohere.com/reference/embed
 https://docs.cohere.com/reference/rerank
 """
 
+from mitmeter.usage.apis.chat import PROMPT
 from mitmeter.usage.apis.embeddings import RERANK
+from mitmeter.usage.apis.history import DOCUMENT, HISTORY
 from mitmeter.usage.apis.media import TRANSCRIPTIONS
 from mitmeter.usage.dialect import Counts, Dialect, Part, Provider
+from mitmeter.usage.prompt import Place, Prompt, Shape, texts
 
 COUNTS = Counts(
     input_tokens=("tokens.input_tokens", "billed_units.input_tokens"),
@@ -40,6 +43,7 @@ CHAT_V2 = Dialect(
         Part("tool", "message.tool_calls[].function.name"),
         Part("arguments", "message.tool_calls[].function.arguments"),
     ),
+    prompt=PROMPT.but(shapes=(*PROMPT.shapes, DOCUMENT), beside=(Shape("thinking", ("tool_plan",)), *PROMPT.beside)),
     ends=("message-end",),
 )
 
@@ -53,6 +57,7 @@ CHAT_V1 = Dialect(
     response_id=("response_id", "response.response_id", "generation_id"),
     parts=(Part("text", "text"),),
     reply=(Part("text", "text"),),
+    prompt=HISTORY,
 )
 
 GENERATE_V1 = CHAT_V1.but(
@@ -62,6 +67,7 @@ GENERATE_V1 = CHAT_V1.but(
     finish=("generations[].finish_reason", "finish_reason"),
     response_id=("id", "response.id"),
     reply=(Part("text", "generations[].text"),),
+    prompt=texts("prompt"),
 )
 
 EMBED = CHAT_V1.but(
@@ -72,6 +78,7 @@ EMBED = CHAT_V1.but(
     response_id=("id",),
     parts=(),
     reply=(),
+    prompt=Prompt(places=(Place("user", "texts"), Place("user", "images", kind="image"))),
 )
 
 PROVIDER = Provider(

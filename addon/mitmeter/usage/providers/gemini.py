@@ -13,6 +13,7 @@ from mitmeter.usage.apis.live import LIVE
 from mitmeter.usage.apis.predict import PREDICT
 from mitmeter.usage.apis.stored import retrieved
 from mitmeter.usage.dialect import Counts, Dialect, Part, Provider, replaces
+from mitmeter.usage.prompt import Place, Prompt, Shape
 
 _STEP = ("index",)
 
@@ -49,6 +50,19 @@ INTERACTIONS = Dialect(
         Part("text", "steps[].content[].text"),
         Part("tool", "steps[].name"),
         Part("arguments", "steps[].arguments"),
+    ),
+    prompt=Prompt(
+        places=(Place("system", "system_instruction"), Place("user", "input", turns=True)),
+        roles=(("user_input", "user"), ("model_output", "assistant"), ("model", "assistant")),
+        shapes=(
+            Shape("text", ("text",), ("text",)),
+            Shape("thinking", ("summary",), ("thought",)),
+            Shape("tool", ("arguments",), ("function_call",), name=("name",), call=("id",)),
+            Shape("tool_result", ("result",), ("function_result",), call=("call_id", "name")),
+            *(Shape(kind, ("data", "uri"), (kind,), media=("mime_type",)) for kind in ("image", "audio")),
+            Shape("file", ("data", "uri"), ("document",), media=("mime_type",)),
+            Shape("media", ("data", "uri"), ("video",), media=("mime_type",)),
+        ),
     ),
     type_at="event_type",
     ends=("interaction.completed", "interaction.complete"),

@@ -7,6 +7,7 @@ https://github.com/ggml-org/llama.cpp/blob/master/tools/server/server-task.cpp
 """
 
 from mitmeter.usage.dialect import Clock, Counts, Dialect, Part, Provider, Sign
+from mitmeter.usage.prompt import texts
 
 TIMINGS = Clock(
     at="timings",
@@ -35,6 +36,7 @@ COMPLETION = Dialect(
     response_id=(),
     parts=(Part("text", "content"),),
     reply=(Part("text", "content"),),
+    prompt=texts("input_extra[].text", "input_prefix", "prompt", "input_suffix"),
 )
 
 PROVIDER = Provider(

@@ -11,6 +11,7 @@ from mitmeter.usage.apis.chat import CHAT
 from mitmeter.usage.apis.embeddings import EMBEDDINGS, MODERATIONS
 from mitmeter.usage.apis.media import SPEECH, TRANSCRIPTIONS
 from mitmeter.usage.dialect import Figure, Keep, Provider
+from mitmeter.usage.prompt import texts
 
 COUNTS = CHAT.counts.also(cache_read_tokens=("num_cached_tokens",))
 
@@ -24,7 +25,13 @@ PROVIDER = Provider(
     hosts=(r"(api|codestral)\.mistral\.ai",),
     dialects=(
         CHAT.but(counts=COUNTS),
-        CHAT.but(api="fim", operation="text_completion", paths=(r"/v1/fim/completions",), counts=COUNTS),
+        CHAT.but(
+            api="fim",
+            operation="text_completion",
+            paths=(r"/v1/fim/completions",),
+            counts=COUNTS,
+            prompt=texts("prompt", "suffix"),
+        ),
         CHAT.but(api="agents", paths=(r"/v1/agents/completions",), counts=COUNTS),
         EMBEDDINGS,
         MODERATIONS,

@@ -8,12 +8,13 @@ https://docs.ollama.com/api/generate
 https://docs.ollama.com/api/embed
 """
 
-from mitmeter.usage.apis.chat import CHAT
+from mitmeter.usage.apis.chat import CHAT, PROMPT
 from mitmeter.usage.apis.completions import COMPLETIONS
 from mitmeter.usage.apis.embeddings import EMBEDDINGS
 from mitmeter.usage.apis.messages import MESSAGES
 from mitmeter.usage.apis.responses import RESPONSES
 from mitmeter.usage.dialect import Clock, Counts, Dialect, Part, Provider
+from mitmeter.usage.prompt import Place, Shape, texts
 
 DURATIONS = Clock(
     at="", unit=1e-9, prompt_time="prompt_eval_duration", output_time="eval_duration", total_time="total_duration"
@@ -46,6 +47,10 @@ NATIVE_CHAT = Dialect(
         Part("arguments", "message.tool_calls[].function.arguments"),
     ),
     turns=("messages",),
+    prompt=PROMPT.but(
+        call=("tool_call_id", "tool_name", "name"),
+        beside=(*PROMPT.beside, Shape("image", ("",), each="images[]")),
+    ),
 )
 
 NATIVE_GENERATE = NATIVE_CHAT.but(
@@ -54,6 +59,9 @@ NATIVE_GENERATE = NATIVE_CHAT.but(
     paths=(r"^(/ollama|/upstream/.+)?/api/generate",),
     parts=(Part("thinking", "thinking"), Part("text", "response")),
     reply=(Part("thinking", "thinking"), Part("text", "response")),
+    prompt=PROMPT.but(
+        places=(Place("system", "system"), Place("user", "prompt"), Place("user", "images", kind="image")),
+    ),
 )
 
 NATIVE_EMBED = NATIVE_CHAT.but(
@@ -63,6 +71,7 @@ NATIVE_EMBED = NATIVE_CHAT.but(
     clocks=(),
     parts=(),
     reply=(),
+    prompt=texts("input", "prompt"),
 )
 
 PROVIDER = Provider(

@@ -6,6 +6,7 @@ https://replicate.com/docs/reference/http
 
 from mitmeter.usage.apis.stored import retrieved
 from mitmeter.usage.dialect import Clock, Counts, Dialect, Part, Provider
+from mitmeter.usage.prompt import Place, Prompt
 
 PREDICTIONS = Dialect(
     api="predictions",
@@ -19,6 +20,7 @@ PREDICTIONS = Dialect(
     finish=("status",),
     reply=(Part("text", "output[]"), Part("text", "output")),
     stored=True,
+    prompt=Prompt(places=(Place("system", "input.system_prompt"), Place("user", "input.prompt"))),
 )
 
 PROVIDER = Provider(

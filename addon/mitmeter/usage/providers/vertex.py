@@ -12,6 +12,7 @@ from mitmeter.usage.apis.live import LIVE
 from mitmeter.usage.apis.messages import COUNT_TOKENS, MESSAGES
 from mitmeter.usage.apis.predict import PREDICT
 from mitmeter.usage.dialect import Provider
+from mitmeter.usage.prompt import either
 
 COUNT_RAW = COUNT_TOKENS.but(paths=(r"/models/count-tokens:rawPredict",))
 
@@ -23,6 +24,7 @@ RAW = MESSAGES.but(
     finish=(*MESSAGES.finish, *CHAT.finish),
     parts=(*MESSAGES.parts, *CHAT.parts),
     reply=(*MESSAGES.reply, *CHAT.reply),
+    prompt=either(MESSAGES.prompt, CHAT.prompt),
 )
 
 PROVIDER = Provider(

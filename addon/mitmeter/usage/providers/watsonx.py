@@ -7,6 +7,7 @@ https://cloud.ibm.com/apidocs/watsonx-ai#text-chat
 from mitmeter.usage.apis.chat import CHAT
 from mitmeter.usage.apis.embeddings import EMBEDDINGS
 from mitmeter.usage.dialect import Counts, Dialect, Part, Provider, highest
+from mitmeter.usage.prompt import texts
 
 TEXT = r"/ml/v1/(text|deployments/[^/]+/text)/"
 DEPLOYMENT = r"/ml/v1/deployments/(?P<model>[^/]+)/text/"
@@ -25,6 +26,7 @@ GENERATION = Dialect(
     finish=("results[].stop_reason",),
     parts=(Part("text", "results[].generated_text"),),
     reply=(Part("text", "results[].generated_text"),),
+    prompt=texts("input"),
 )
 
 PROVIDER = Provider(
