@@ -1,0 +1,41 @@
+// The messages of a streamed body: the events of SSE, the lines of NDJSON, and when each was there.
+
+const encoder = new TextEncoder();
+const size = (text) => encoder.encode(text).length;
+
+/** `{name, text, end}` of each message; `end` is the offset in bytes just past it. */
+export function messages(text, type) {
+  const lines = /ndjson|jsonl/i.test(type);
+  const parts = text.split(lines ? /(\n)/ : /((?:\r\n|\r|\n){2,})/);
+  const found = [];
+  let end = 0;
+  for (let place = 0; place < parts.length; place += 2) {
+    end += size(parts[place]) + size(parts[place + 1] ?? "");
+    const message = lines ? { name: "", text: parts[place].trim() } : event(parts[place]);
+    if (message.text || message.name) found.push({ ...message, end });
+  }
+  return found;
+}
+
+function event(block) {
+  const found = { name: "", text: "" };
+  const data = [];
+  for (const line of block.replace(/^\ufeff/, "").split(/\r\n|\r|\n/)) {
+    const [, field, value] = /^(\w+): ?(.*)$/s.exec(line) ?? [];
+    if (field === "event") found.name = value;
+    if (field === "data") data.push(value);
+  }
+  found.text = data.join("\n");
+  return found;
+}
+
+/** When the body had reached `offset`, from pairs [offset, ms]; null where that was not noted. */
+export function reached(offset, points) {
+  let [low, high] = [0, points?.length ?? 0];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (points[middle][0] < offset) low = middle + 1;
+    else high = middle;
+  }
+  return points?.[low]?.[1] ?? null;
+}

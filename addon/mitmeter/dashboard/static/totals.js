@@ -1,0 +1,43 @@
+// What the rows that are wanted come to.
+
+import { el, put } from "./dom.js";
+import * as format from "./format.js";
+
+const figure = (name, value, note, kind) => el("div", { class: kind || null }, el("dt", {}, name), el("dd", {}, value, el("small", {}, note ?? "")));
+const whole = (value) => el("span", { title: format.count(value) }, value < 1_000_000 ? format.count(value) : format.compact(value));
+
+function spread(name, found, shown) {
+  return found && figure(name, shown(found.p50), `p95 ${shown(found.p95)} · p99 ${shown(found.p99)}`);
+}
+
+/** Show what `GET /api/metrics/stats` said. */
+export function showTotals(node, told) {
+  const failed = told.errors + told.aborted;
+  const share = (part, all) => (part ? `${format.percent(part, all)} of ` : "of ");
+  put(node,
+    figure("Requests", whole(told.total_requests), told.models ? `${told.models.length} models` : "found"),
+    figure("Input", whole(told.total_input_tokens), "tokens"),
+    figure("Cached", whole(told.total_cache_tokens), `${share(told.total_cache_tokens, told.total_input_tokens)}input`),
+    figure("Output", whole(told.total_output_tokens), "tokens"),
+    figure("Reasoning", whole(told.total_reasoning_tokens), `${share(told.total_reasoning_tokens, told.total_output_tokens)}output`),
+    figure("Failed", whole(failed), `${format.count(told.errors)} errors · ${format.count(told.aborted)} cut`, failed ? "troubled" : ""),
+    format.known(told.total_cost_usd) && figure("Cost", format.cost(told.total_cost_usd), "where told"),
+    spread("First token", told.first_token_histogram, format.moment),
+    spread("Duration", told.duration_histogram, format.duration),
+    spread("Generation, t/s", told.gen_histogram, format.roughly));
+}
+
+/** The same of rows that are at hand, for a search whose rows the server does not sum. */
+export function totalsOf(rows) {
+  const sum = (name) => rows.reduce((all, row) => all + (row.usage[name] ?? 0), 0);
+  const ended = (...outcomes) => rows.filter((row) => outcomes.includes(row.outcome)).length;
+  return {
+    total_requests: rows.length,
+    total_input_tokens: sum("input_tokens"),
+    total_output_tokens: sum("output_tokens"),
+    total_cache_tokens: sum("cache_read_tokens"),
+    total_reasoning_tokens: sum("reasoning_tokens"),
+    errors: ended("error", "unreachable"),
+    aborted: ended("client_aborted", "upstream_aborted"),
+  };
+}
