@@ -16,10 +16,10 @@ from mitmeter import shelf
 from mitmeter.archive.record import Record
 from mitmeter.conversation import WHOLE, reply_of
 from mitmeter.exchange import Outcome
+from mitmeter.metered import Metered
 from mitmeter.redact.secrets import session
 from mitmeter.store.filters import MATCHED, Filter
 from mitmeter.store.rows import Row
-from mitmeter.store.sqlite import Store
 from mitmeter.terminal import progress
 
 _AGO = re.compile(r"(\d{1,9}(?:\.\d{1,3})?)\s*([smhdw])", re.IGNORECASE)
@@ -132,37 +132,38 @@ def chosen(command: Callable[..., Any]) -> Callable[..., Any]:
     return run
 
 
-def rows(folder: Path, store: Store, choice: Choice, limit: int | None) -> list[Row]:
+def rows(metered: Metered, choice: Choice, limit: int | None) -> list[Row]:
     """Return the newest rows that are chosen, oldest first."""
     if not choice.reads_captures:
-        return store.rows(limit=limit, wanted=choice.filter)
+        return metered.rows(limit=limit, wanted=choice.filter)
     found: list[Row] = []
     before: int | None = None
     wanted = replace(choice.filter, captured=True)
-    with progress("reading captures", store.requests(wanted)) as step:
+    with progress("reading captures", metered.requests(wanted)) as step:
         while limit is None or len(found) < limit:
-            page = store.rows(limit=_PAGE, before=before, wanted=wanted)
+            page = metered.rows(limit=_PAGE, before=before, wanted=wanted)
             if not page:
                 break
             before = page[0].id
-            found += [row for row, _ in matching(folder, store, page, choice, step)]
-    found.sort(key=lambda row: row.id)
+            places = {row.id: at for at, row in enumerate(page)}
+            rows = [row for row, _ in matching(metered, page, choice, step)]
+            found[:0] = sorted(rows, key=lambda row: places[row.id])
     return found[len(found) - limit :] if limit is not None and limit < len(found) else found
 
 
-def narrowed(folder: Path, store: Store, choice: Choice) -> Filter:
+def narrowed(metered: Metered, choice: Choice) -> Filter:
     """Return the choice as a filter alone."""
     if not choice.reads_captures:
         return choice.filter
-    return Filter(idents=tuple(row.id for row in rows(folder, store, choice, None)))
+    return Filter(idents=tuple(row.id for row in rows(metered, choice, None)))
 
 
 def matching(
-    folder: Path, store: Store, page: Iterable[Row], choice: Choice, step: Callable[[], None] = lambda: None
+    metered: Metered, page: Iterable[Row], choice: Choice, step: Callable[[], None] = lambda: None
 ) -> Iterator[tuple[Row, Record]]:
     """Yield the rows whose captures hold the text and the headers; a capture that cannot be read is named."""
     needles = _needles(choice.grep) if choice.grep else ()
-    for row, record, wrong in shelf.captures(folder, store, page):
+    for row, record, wrong in metered.captures(page):
         step()
         if wrong is not None:
             click.echo(f"exchange {row.id}: the capture cannot be read: {wrong}", err=True)

@@ -9,29 +9,25 @@ from typing import Any, NoReturn
 import click
 
 import mitmeter
-from mitmeter import choosing, follow, shelf, tables, upkeep
+from mitmeter import choosing, follow, tables, upkeep
 from mitmeter.archive.record import RecordError
 from mitmeter.choosing import Choice, chosen
 from mitmeter.export import jsonl
 from mitmeter.store.schema import SchemaError
 from mitmeter.store.surface import to_json
-from mitmeter.terminal import Commands, as_json, console, fail, opened, progress
+from mitmeter.terminal import Commands, Place, Where, as_json, console, fail, pass_folder, progress, reading
 
 GROUPS = ("model", "provider", "host", "path", "status", "outcome", "session", "day", "hour")
 
 
-def _default_folder() -> Path:
-    return Path(os.environ.get("MITMETER_DIR") or Path("~/.mitmproxy/meter")).expanduser()
-
-
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
-@click.option("--dir", "folder", type=click.Path(file_okay=False, path_type=Path), help="The meter_dir to look at.")
+@click.option("--dir", "place", type=Where(), help="The meter_dir to look at, or clickhouse://… of a fleet.")
 @click.version_option(mitmeter.__version__, prog_name="mitmeter")
 @click.pass_context
-def main(context: click.Context, folder: Path | None) -> None:
+def main(context: click.Context, place: Place | None) -> None:
     """Look at what mitmeter metered: LLM traffic as rows and captures."""
-    context.obj = (folder or _default_folder()).absolute()
-    context.meta["mitmeter.given"] = folder is not None
+    context.obj = place or Where().convert(os.environ.get("MITMETER_DIR") or "~/.mitmproxy/meter", None, context)
+    context.meta["mitmeter.given"] = place is not None
 
 
 @main.command("ls")
@@ -40,14 +36,14 @@ def main(context: click.Context, folder: Path | None) -> None:
 @click.option("--count", is_flag=True, help="Print only how many there are.")
 @chosen
 @click.pass_obj
-def list_rows(folder: Path, choice: Choice, in_json: bool, limit: int, count: bool) -> None:
+def list_rows(place: Place, choice: Choice, in_json: bool, limit: int, count: bool) -> None:
     """List the newest exchanges, of all or of those chosen."""
-    with opened(folder) as store:
+    with reading(place) as metered:
         if count:
-            number = store.requests(choosing.narrowed(folder, store, choice))
+            number = metered.requests(choosing.narrowed(metered, choice))
             click.echo(as_json({"count": number}) if in_json else number)
             return
-        rows = choosing.rows(folder, store, choice, limit)
+        rows = choosing.rows(metered, choice, limit)
     if in_json:
         for row in rows:
             click.echo(as_json(to_json(row)))
@@ -59,14 +55,14 @@ def list_rows(folder: Path, choice: Choice, in_json: bool, limit: int, count: bo
 @click.argument("ident", metavar="ID", type=int)
 @click.option("--json", "in_json", is_flag=True, help="The row and its capture as one JSON object.")
 @click.pass_obj
-def show(folder: Path, ident: int, in_json: bool) -> None:
+def show(place: Place, ident: int, in_json: bool) -> None:
     """Show one exchange with its capture."""
-    with opened(folder, wanted=True) as store:
-        row = store.row(ident)
+    with reading(place, wanted=True) as metered:
+        row = metered.row(ident)
         if row is None:
-            raise click.ClickException(f"there is no exchange {ident} in {folder}")
+            raise click.ClickException(f"there is no exchange {ident} in {metered.name}")
         try:
-            record = shelf.capture(folder, store, ident)
+            record = metered.capture(ident)
         except (OSError, RecordError) as error:
             record = None
             click.echo(f"the capture cannot be read: {error}", err=True)
@@ -82,10 +78,10 @@ def show(folder: Path, ident: int, in_json: bool) -> None:
 @click.option("--json", "in_json", is_flag=True, help="One JSON object.")
 @chosen
 @click.pass_obj
-def stats(folder: Path, choice: Choice, group: Any, in_json: bool) -> None:
+def stats(place: Place, choice: Choice, group: Any, in_json: bool) -> None:
     """Add up requests and tokens, of all or of those chosen, and show what was dropped."""
-    with opened(folder) as store:
-        found, counters = store.stats(group, choosing.narrowed(folder, store, choice)), store.counters()
+    with reading(place) as metered:
+        found, counters = metered.stats(group, choosing.narrowed(metered, choice)), metered.counters()
     if in_json:
         groups = [{field: getattr(stat, field) for field in stat.__struct_fields__} for stat in found]
         click.echo(as_json({"by": group, "groups": groups, "counters": counters}))
@@ -103,13 +99,13 @@ def stats(folder: Path, choice: Choice, group: Any, in_json: bool) -> None:
 )
 @click.option("--open", "under_way", is_flag=True, help="With --json: what is under way, too, each time it changes.")
 @click.pass_obj
-def tail(folder: Path, in_json: bool, lines: int, under_way: bool) -> None:
+def tail(place: Place, in_json: bool, lines: int, under_way: bool) -> None:
     """Follow exchanges as they end, and on a terminal what is under way, until Ctrl-C."""
     try:
         if in_json:
-            follow.in_json(folder, lines, under_way)
+            follow.in_json(place, lines, under_way)
         else:
-            follow.for_people(folder, lines)
+            follow.for_people(place, lines)
     except KeyboardInterrupt:
         return
     except sqlite3.Error as error:
@@ -118,7 +114,7 @@ def tail(folder: Path, in_json: bool, lines: int, under_way: bool) -> None:
 
 @main.command("import")
 @click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
-@click.pass_obj
+@pass_folder
 def import_files(folder: Path, files: tuple[Path, ...]) -> None:
     """Bring in what was recorded before: mitmproxy flow files, HAR logs, and archives of other machines."""
     from mitmeter.importing import bring_in

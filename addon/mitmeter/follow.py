@@ -15,25 +15,25 @@ from rich.live import Live
 
 from mitmeter import inflight, tables
 from mitmeter.inflight import InFlight
+from mitmeter.metered import Metered
 from mitmeter.store.rows import Row
-from mitmeter.store.sqlite import Store
 from mitmeter.store.surface import instant, to_json
-from mitmeter.terminal import as_json
+from mitmeter.terminal import Place, as_json, at
 
 POLL_SECONDS = 0.5
 ENDED = 1000
 
 
-def in_json(folder: Path, lines: int, under_way: bool) -> None:
+def in_json(place: Place, lines: int, under_way: bool) -> None:
     """Print an object a line for ever: rows, and what is `under_way` each time that it has changed."""
     seen: dict[str, InFlight] = {}
     ended: deque[str] = deque(maxlen=ENDED)
-    for rows in _rows(folder, lines):
+    for rows in _rows(place, lines):
         for row in rows:
             click.echo(as_json(to_json(row)))
             ended.append(row.exchange.flow_id)
         if under_way:
-            found = _under_way(folder, ended)
+            found = _under_way(place, ended)
             before, seen = seen, {one.flow_id: replace(one, elapsed_ms=0.0) for one in found}
             for one in found:
                 if before.get(one.flow_id) != seen[one.flow_id]:
@@ -41,21 +41,21 @@ def in_json(folder: Path, lines: int, under_way: bool) -> None:
         sys.stdout.flush()
 
 
-def for_people(folder: Path, lines: int) -> None:
+def for_people(place: Place, lines: int) -> None:
     """Print a line for each row for ever, and on a terminal what is under way."""
     console = Console(highlight=False, soft_wrap=True)
     if not console.is_terminal:
-        for rows in _rows(folder, lines):
+        for rows in _rows(place, lines):
             for row in rows:
                 click.echo(tables.tail_line(row))
             sys.stdout.flush()
     ended: deque[str] = deque(maxlen=ENDED)
     with Live(console=console, auto_refresh=False, transient=True) as live:
-        for rows in _rows(folder, lines):
+        for rows in _rows(place, lines):
             for row in rows:
                 console.print(tables.tail_line(row), markup=False, soft_wrap=True)
                 ended.append(row.exchange.flow_id)
-            live.update(tables.under_way(_under_way(folder, ended)), refresh=True)
+            live.update(tables.under_way(_under_way(place, ended)), refresh=True)
 
 
 def plain(one: InFlight) -> dict[str, Any]:
@@ -63,29 +63,29 @@ def plain(one: InFlight) -> dict[str, Any]:
     return {**to_builtins(one), "started": instant(one.started)}
 
 
-def _under_way(folder: Path, ended: Collection[str]) -> list[InFlight]:
+def _under_way(place: Place, ended: Collection[str]) -> list[InFlight]:
     """Return what is under way, but nothing whose row is there; a WebSocket connection goes on after a row."""
-    return [one for one in inflight.read(folder) if one.flow_id not in ended or one.status == 101]
+    if not isinstance(place, Path):
+        return []
+    return [one for one in inflight.read(place) if one.flow_id not in ended or one.status == 101]
 
 
-def _rows(folder: Path, lines: int) -> Iterator[list[Row]]:
+def _rows(place: Place, lines: int) -> Iterator[list[Row]]:
     """Yield what is new, twice a second: at first the newest rows."""
-    while not (store := _opened(folder)):
+    while not (metered := _opened(place)):
         yield []
         time.sleep(POLL_SECONDS)
-    with store:
-        newest = store.rows(limit=max(lines, 1))
-        last = newest[-1].id if newest else 0
+    with metered:
+        newest, mark = metered.arrivals(limit=max(lines, 1))
         yield newest[max(0, len(newest) - lines) :]
         while True:
             time.sleep(POLL_SECONDS)
-            new = store.rows(after=last, limit=500, newest=False)
-            last = new[-1].id if new else last
+            new, mark = metered.arrivals(mark)
             yield new
 
 
-def _opened(folder: Path) -> Store | None:
+def _opened(place: Place) -> Metered | None:
     try:
-        return Store(folder / "meter.db", readonly=True)
+        return at(place)
     except FileNotFoundError:
         return None

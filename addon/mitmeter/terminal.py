@@ -5,6 +5,7 @@ import json
 import sqlite3
 import sys
 from collections.abc import Callable, Iterator
+from functools import update_wrapper
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -13,10 +14,32 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from mitmeter.archive.record import RecordError
+from mitmeter.fleet.address import Address, address, is_address
+from mitmeter.local import Local
+from mitmeter.metered import Metered
 from mitmeter.store.schema import SchemaError
 from mitmeter.store.sqlite import Store
 
 type Step = Callable[[], None]
+type Place = Path | Address
+
+
+class Where(click.ParamType):  # type: ignore[type-arg]  # generic in new versions of click only
+    """A meter_dir, or the address of a fleet's ClickHouse."""
+
+    name = "DIR"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Place:
+        """Return a path that is absolute, or an address."""
+        if isinstance(value, str) and is_address(value):
+            try:
+                return address(value)
+            except ValueError as error:
+                self.fail(str(error), param, ctx)
+        path = Path(value).expanduser().absolute()
+        if path.is_file():
+            self.fail(f"Directory {str(value)!r} is a file.", param, ctx)
+        return path
 
 
 class Commands(click.Group):
@@ -59,6 +82,39 @@ def opened(folder: Path, *, readonly: bool = True, wanted: bool = False) -> Stor
         raise click.exceptions.Exit(0) from error
     except (OSError, sqlite3.Error, SchemaError) as error:
         fail(error)
+
+
+def at(place: Place) -> Metered:
+    """Open what was metered; raises FileNotFoundError where nothing was yet, OSError, sqlite3.Error, SchemaError."""
+    if isinstance(place, Path):
+        return Local(place)
+    from mitmeter.fleet.remote import Remote
+
+    return Remote(place)
+
+
+def reading(place: Place, *, wanted: bool = False) -> Metered:
+    """Open what was metered, or fail, as `opened` does."""
+    if isinstance(place, Path):
+        return Local(place, opened(place, wanted=wanted))
+    try:
+        return at(place)
+    except (OSError, SchemaError) as error:
+        fail(error)
+
+
+def pass_folder(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command the meter_dir; it fails where another kind of place was named."""
+
+    @click.pass_context
+    def run(context: click.Context, *args: Any, **options: Any) -> Any:
+        if not isinstance(context.obj, Path):
+            raise click.UsageError(
+                f"`{context.info_name}` works on a meter_dir; see docs/fleet.md for the same in a fleet"
+            )
+        return command(context.obj, *args, **options)
+
+    return update_wrapper(run, command)
 
 
 def as_json(value: Any) -> str:

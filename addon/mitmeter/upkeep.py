@@ -9,12 +9,14 @@ import click
 from msgspec import to_builtins
 from msgspec.structs import replace
 
-from mitmeter import choosing, exporting, recovery, retention, shelf, tables
+from mitmeter import choosing, exporting, recovery, retention, tables
 from mitmeter.archive.segments import SUFFIX, is_open
 from mitmeter.choosing import Choice, Instant, chosen
+from mitmeter.local import Local
+from mitmeter.metered import Metered
 from mitmeter.store.filters import Filter
 from mitmeter.store.sqlite import Store
-from mitmeter.terminal import as_json, console, opened, progress
+from mitmeter.terminal import Place, as_json, console, opened, pass_folder, progress, reading
 
 _UNITS = {"": 0, "k": 10, "m": 20, "g": 30, "t": 40}
 _PAGE = 500
@@ -40,7 +42,7 @@ class Size(click.ParamType):  # type: ignore[type-arg]  # generic in new version
 @click.option("--json", "in_json", is_flag=True, help="The verdict as one JSON object.")
 @click.option("--dry-run", is_flag=True, help="Index nothing.")
 @click.option("--forget-lost", is_flag=True, help="Take what cannot be read out of the index; its rows stay.")
-@click.pass_obj
+@pass_folder
 def verify(folder: Path, in_json: bool, dry_run: bool, forget_lost: bool) -> None:
     """Read every capture, index what is not indexed, name what cannot be read; ends with 1 where there is any."""
     with opened(folder, readonly=dry_run) as store:
@@ -67,7 +69,7 @@ def verify(folder: Path, in_json: bool, dry_run: bool, forget_lost: bool) -> Non
 @click.option("--dry-run", is_flag=True, help="Delete nothing, and say what would be.")
 @click.option("--json", "in_json", is_flag=True, help="What went, as one JSON object.")
 @chosen
-@click.pass_obj
+@pass_folder
 def prune(folder: Path, /, choice: Choice, **given: Any) -> None:
     """Delete captures from the disk, for good; rows stay."""
     idents, older, most = (*given["idents"], *given["more"]), given["older_than"], given["max_size"]
@@ -84,7 +86,7 @@ def prune(folder: Path, /, choice: Choice, **given: Any) -> None:
 @click.argument("idents", metavar="ID...", nargs=-1, required=True, type=int)
 @click.option("--rows", is_flag=True, help="Delete the rows, too.")
 @click.option("--json", "in_json", is_flag=True, help="What went, as one JSON object.")
-@click.pass_obj
+@pass_folder
 def forget(folder: Path, /, idents: tuple[int, ...], **given: Any) -> None:
     """Delete the captures of these exchanges for good, so that they can be found nowhere on the disk."""
     _prune(folder, None, idents, None, {**given, "dry_run": False})
@@ -120,7 +122,7 @@ def _prune(
 
 
 def _chosen(folder: Path, store: Store, choice: Choice) -> set[int]:
-    return set(store.idents(choosing.narrowed(folder, store, choice)))
+    return set(store.idents(choosing.narrowed(Local(folder, store), choice)))
 
 
 def _excess(folder: Path, most: int) -> list[str]:
@@ -140,31 +142,31 @@ def _excess(folder: Path, most: int) -> list[str]:
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="A file, instead of standard output.")
 @chosen
 @click.pass_obj
-def export(folder: Path, choice: Choice, idents: tuple[int, ...], form: exporting.Format, out: Path | None) -> None:
+def export(place: Place, choice: Choice, idents: tuple[int, ...], form: exporting.Format, out: Path | None) -> None:
     """Write exchanges, all or those chosen, for other tools: JSON lines, HAR 1.2, a mitmproxy flow file, llama-swap's
     frame (one ID), or conversations for fine-tuning."""
     if out is None and form in ("flows", "frame") and sys.stdout.isatty():
         raise click.UsageError("this is binary: name a file with --out, or redirect it")
     if idents:
         choice = replace(choice, filter=replace(choice.filter, idents=idents))
-    with opened(folder) as store, progress("exporting", store.requests(choice.filter)) as step:
+    with reading(place) as metered, progress("exporting", metered.requests(choice.filter)) as step:
         try:
             with exporting.destination(out) as file:
-                written, left = exporting.write(file, form, _captured(folder, store, choice, step))
+                written, left = exporting.write(file, form, _captured(metered, choice, step))
         except ValueError as error:
             raise click.ClickException(str(error)) from error
     rest = f", {left} left out" if left else ""
     click.echo(f"{written} exported{rest}", err=True)
 
 
-def _captured(folder: Path, store: Store, choice: Choice, step: Any) -> Iterator[exporting.Captured]:
-    after = 0
-    while page := store.rows(limit=_PAGE, after=after, newest=False, wanted=choice.filter):
+def _captured(metered: Metered, choice: Choice, step: Any) -> Iterator[exporting.Captured]:
+    after = None
+    while page := metered.rows(limit=_PAGE, after=after, newest=False, wanted=choice.filter):
         after = page[-1].id
         if choice.reads_captures:
-            yield from choosing.matching(folder, store, page, choice, step)
+            yield from choosing.matching(metered, page, choice, step)
             continue
-        for row, record, wrong in shelf.captures(folder, store, page):
+        for row, record, wrong in metered.captures(page):
             step()
             if wrong is not None:
                 click.echo(f"exchange {row.id}: the capture cannot be read: {wrong}", err=True)

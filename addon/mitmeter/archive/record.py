@@ -50,7 +50,12 @@ def encode(ident: int, redacted: Redacted, row: dict[str, Any] | None = None) ->
     `ident` is the row's id, `row` the row as a map of plain values, kept so that an archive can be read alone. Text
     that is not valid Unicode (lone surrogates) gets U+FFFD, since CBOR text has to be UTF-8.
     """
-    record = _dumps({**_six_keys(ident, redacted), **_other_keys(redacted), "row": row, "crc": _NO_CRC})
+    return sealed({**_six_keys(ident, redacted), **_other_keys(redacted), "row": row})
+
+
+def sealed(fields: dict[str, Any]) -> bytes:
+    """The record of these keys, and its checksum as the last one."""
+    record = _dumps({**fields, "crc": _NO_CRC})
     kept = memoryview(record)[:-_CRC_BYTES]
     return b"".join((kept, crc32(kept).to_bytes(_CRC_BYTES)))
 

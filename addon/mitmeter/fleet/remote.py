@@ -1,0 +1,253 @@
+"""A fleet's ClickHouse as what was metered: the rows of many meter_dirs, in the order in which exchanges ended."""
+
+import os
+import time
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from msgspec import Struct
+
+from mitmeter.archive.bodies import Parts, join
+from mitmeter.archive.record import Record, RecordError
+from mitmeter.fleet import schema
+from mitmeter.fleet.address import Address
+from mitmeter.fleet.connection import Connection
+from mitmeter.fleet.wanted import where
+from mitmeter.metered import ALL, Captured, Mark
+from mitmeter.shelf import belonging
+from mitmeter.store.filters import Filter
+from mitmeter.store.rows import COLUMNS, Row, Stat, unflatten
+from mitmeter.store.stats import Group
+
+TOGETHER = 16
+OVERLAP_SECONDS = 10
+DAY_SECONDS = 86_400
+
+_ROW = ", ".join(("id", "captured", *COLUMNS))
+_SESSION = COLUMNS.index("session")
+_KEY = "session, started, flow_id"
+_BACK = {True: "DESC", False: "ASC"}
+_GROUPS = {
+    **{name: f"toNullable({name})" for name in ("model", "provider", "host", "path", "outcome")},
+    "status": "toString(status)",
+    "session": "nullIf(session, '')",
+    "day": "formatDateTime(toDateTime64(started, 3, {zone:String}), '%Y-%m-%d', {zone:String})",
+    "hour": "formatDateTime(toDateTime64(started, 3, {zone:String}), '%Y-%m-%d %H:00', {zone:String})",
+}
+_SUMS = """
+    SELECT toNullable({group}) AS name, count() AS requests,
+        countIf(outcome IN ('error', 'unreachable')), countIf(outcome IN ('client_aborted', 'upstream_aborted')),
+        sum(input_tokens), sum(output_tokens), sum(cache_read_tokens), sum(cache_write_tokens), sum(reasoning_tokens),
+        (quantileExactLow(0.5)(first_token_ms) + quantileExactHigh(0.5)(first_token_ms)) / 2,
+        (quantileExactLow(0.5)(duration_ms) + quantileExactHigh(0.5)(duration_ms)) / 2,
+        sum(duration_ms), count(first_token_ms), count(duration_ms)
+    FROM {table} FINAL WHERE {where} GROUP BY name ORDER BY {order}
+"""
+_STAT = (
+    *("name", "requests", "errors", "aborted"),
+    *("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens", "reasoning_tokens"),
+    *("first_token_ms", "duration_ms", "total_duration_ms"),
+)
+_CAPTURE = "SELECT flow_id, started, head, request_body, response_body, checksum FROM {table} "
+_AROUND = (
+    "WHERE day IN {days:Array(Date)} AND session IN {sessions:Array(String)} AND flow_id IN {flows:Array(String)} "
+    "AND started BETWEEN {first:Float64} AND {last:Float64}"
+)
+
+
+class Seen(Struct, frozen=True):
+    """A mark: the server's time of the newest row that was handed out, and those of the last seconds before it."""
+
+    since: datetime
+    idents: dict[int, datetime]
+
+
+class Remote:
+    """A fleet open for reading."""
+
+    def __init__(self, address: Address) -> None:
+        """Connect; raises FileNotFoundError where nothing was sent yet, FleetError, SchemaError."""
+        self.address = address
+        self._connection = Connection(address)
+        found = schema.version(self._connection)
+        if found == 0:
+            self.close()
+            raise FileNotFoundError(f"no tables at {address}: nothing has been shipped there yet")
+        schema.check(found)
+        self._rows = f"{schema.quoted(address.database)}.exchanges"
+        self._captures = f"{schema.quoted(address.database)}.captures"
+        self._counters = f"{schema.quoted(address.database)}.counters"
+
+    @property
+    def name(self) -> str:
+        """Where it is kept, as people are told."""
+        return str(self.address)
+
+    def rows(
+        self,
+        *,
+        limit: int | None = None,
+        after: int | None = None,
+        before: int | None = None,
+        newest: bool = True,
+        wanted: Filter = ALL,
+    ) -> list[Row]:
+        """Return rows in the order in which their exchanges ended."""
+        condition, given = where(wanted)
+        for sign, name, bound in ((">", "after", after), ("<", "before", before)):
+            if bound is not None:
+                at = (
+                    f"SELECT (position, id) FROM {self._rows} WHERE id = {{{name}:Int64}} ORDER BY shipped DESC LIMIT 1"
+                )
+                condition += f" AND (position, id) {sign} ({at})"
+                given[name] = bound
+        order = f"ORDER BY position {_BACK[newest]}, id {_BACK[newest]}"
+        if limit is not None:
+            order += f" LIMIT {max(0, limit)}"
+            # The keys first: few of the columns are read for all rows.
+            condition = f"({_KEY}) IN (SELECT {_KEY} FROM {self._rows} FINAL WHERE {condition} {order})"
+        found = self._connection.query(f"SELECT {_ROW} FROM {self._rows} FINAL WHERE {condition} {order}", given)
+        rows = [_row(*values) for values in found]
+        if newest:
+            rows.reverse()
+        return rows
+
+    def row(self, ident: int) -> Row | None:
+        """Return one row, None where there is none of that id."""
+        sql = f"SELECT {_ROW} FROM {self._rows} WHERE id = {{id:Int64}} ORDER BY shipped DESC LIMIT 1"
+        return next((_row(*values) for values in self._connection.query(sql, {"id": ident})), None)
+
+    def requests(self, wanted: Filter = ALL) -> int:
+        """Return how many rows are wanted."""
+        condition, given = where(wanted)
+        [[number]] = self._connection.query(f"SELECT count() FROM {self._rows} FINAL WHERE {condition}", given)
+        return int(number)
+
+    def stats(self, group: Group, wanted: Filter = ALL) -> list[Stat]:
+        """Return sums and medians by group; days and hours are this machine's."""
+        if group not in _GROUPS:
+            raise ValueError(f"exchanges are grouped by one of {', '.join(_GROUPS)}, not by {group!r}")
+        condition, given = where(wanted)
+        order = "name ASC NULLS FIRST" if group in ("day", "hour") else "requests DESC, name ASC NULLS FIRST"
+        sql = _SUMS.format(table=self._rows, group=_GROUPS[group], where=condition, order=order)
+        if "{zone:" in sql:
+            given["zone"] = local_zone()
+        return [_stat(*values) for values in self._connection.query(sql, given)]
+
+    def counters(self) -> dict[str, int]:
+        """Return what was dropped or went wrong, by name, of all meter_dirs together."""
+        found = self._connection.query(
+            f"SELECT name, sum(value) FROM {self._counters} FINAL GROUP BY name ORDER BY name"
+        )
+        return {str(name): int(value) for name, value in found}
+
+    def capture(self, ident: int) -> Record | None:
+        """Return the capture of a row, None where it has none; raises RecordError where it is damaged."""
+        row = self.row(ident)
+        for _, record, wrong in self.captures([row]) if row is not None else ():
+            if wrong is not None:
+                raise RecordError(wrong)
+            return record
+        return None
+
+    def captures(self, rows: Iterable[Row]) -> Iterator[Captured]:
+        """Yield the rows with their captures, in their order."""
+        waiting: list[Row] = []
+        for row in rows:
+            waiting.append(row)
+            if len(waiting) == TOGETHER:
+                yield from self._captured(waiting)
+                waiting = []
+        yield from self._captured(waiting)
+
+    def _captured(self, rows: list[Row]) -> Iterator[Captured]:
+        wanted = [row.exchange for row in rows if row.has_capture]
+        found: dict[tuple[str, float], Parts] = {}
+        if wanted:
+            times = [exchange.started for exchange in wanted]
+            given = {
+                "days": sorted({_day(at) for at in times}),
+                "sessions": sorted({exchange.session or "" for exchange in wanted}),
+                "flows": sorted({exchange.flow_id for exchange in wanted}),
+                # Wider than the texts of numbers are exact.
+                "first": min(times) - 1,
+                "last": max(times) + 1,
+            }
+            for flow_id, started, *told in self._connection.query(
+                _CAPTURE.format(table=self._captures) + _AROUND, given, text=False
+            ):
+                found[flow_id.decode(), started] = Parts(*told)
+        for row in rows:
+            parts = found.get((row.exchange.flow_id, row.exchange.started))
+            try:
+                yield row, None if parts is None else belonging(row, join(parts)), None
+            except RecordError as error:
+                yield row, None, str(error)
+
+    def arrivals(self, mark: Mark = None, limit: int = 500) -> tuple[list[Row], Mark]:
+        """Return rows that the server got since a mark; those of the last seconds are looked at again."""
+        if mark is None:
+            rows = self.rows(limit=limit)
+            [[now]] = self._connection.query("SELECT now64(6, 'UTC')")
+            return rows, Seen(now, {row.id: now for row in rows})
+        sql = f"""
+            SELECT shipped, {_ROW} FROM {self._rows} FINAL
+            WHERE shipped > {{since:DateTime64(6, 'UTC')}} - toIntervalSecond({OVERLAP_SECONDS})
+            AND id NOT IN {{seen:Array(Int64)}} ORDER BY position, id LIMIT {limit}
+        """
+        found = self._connection.query(sql, {"since": mark.since, "seen": list(mark.idents)})
+        since = max((mark.since, *(shipped for shipped, *_ in found)))
+        known = mark.idents | {ident: shipped for shipped, ident, *_ in found}
+        kept = {ident: at for ident, at in known.items() if (since - at).total_seconds() <= OVERLAP_SECONDS + 1}
+        return [_row(*values) for _, *values in found], Seen(since, kept)
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._connection.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+
+def _row(ident: int, captured: bool, *values: Any) -> Row:
+    told = list(values)
+    told[_SESSION] = told[_SESSION] or None
+    return Row(ident, unflatten(tuple(told)), bool(captured))
+
+
+def _stat(*values: Any) -> Stat:
+    told = dict(zip(_STAT, values, strict=False))
+    first_tokens, durations = values[len(_STAT) :]
+    # The median of nothing is no number.
+    told["first_token_ms"] = told["first_token_ms"] if first_tokens else None
+    told["duration_ms"] = told["duration_ms"] if durations else None
+    return Stat(**told)
+
+
+def _day(started: float) -> str:
+    at = max(0.0, min(started, 4102444800.0))
+    return time.strftime("%Y-%m-%d", time.gmtime(int(at) // DAY_SECONDS * DAY_SECONDS))
+
+
+def local_zone() -> str:
+    """Return the name of this machine's time zone, as the server knows it."""
+    for name in (os.environ.get("TZ", "").lstrip(":"), _linked()):
+        try:
+            return ZoneInfo(name).key if name else "UTC"
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            continue
+    return "UTC"
+
+
+def _linked() -> str:
+    try:
+        return str(Path("/etc/localtime").readlink()).rpartition("zoneinfo/")[2]
+    except OSError:
+        return "UTC"

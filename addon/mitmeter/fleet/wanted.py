@@ -1,0 +1,55 @@
+"""What to look for among a fleet's rows, as ClickHouse's SQL. Pure."""
+
+from typing import Any
+
+from mitmeter.store.filters import MATCHED, Filter
+
+
+def where(wanted: Filter) -> tuple[str, dict[str, Any]]:
+    """Return the condition, `1` where there is none, and its parameters; it means what SQLite's means."""
+    conditions: list[str] = []
+    given: dict[str, Any] = {}
+
+    def bind(value: Any, kind: str) -> str:
+        name = f"p{len(given)}"
+        given[name] = value
+        return f"{{{name}:{kind}}}"
+
+    for sign, bound in ((">=", wanted.since), ("<", wanted.until)):
+        if bound is not None:
+            # Parts are days.
+            day = f"toDate(toDateTime({bind(_second(bound), 'Int64')}, 'UTC'))"
+            conditions.append(f"started {sign} {bind(bound, 'Float64')} AND day {sign.rstrip('=')}= {day}")
+    for column in MATCHED:
+        texts = getattr(wanted, column)
+        if texts:
+            conditions.append(_any(_like(column, text, bind) for text in texts))
+    if wanted.status:
+        conditions.append(_any(_status(code) for code in wanted.status))
+    if wanted.idents is not None:
+        conditions.append(f"id IN {bind([int(ident) for ident in wanted.idents], 'Array(Int64)')}")
+    if wanted.captured:
+        conditions.append("captured")
+    return " AND ".join(conditions) or "1", given
+
+
+def _any(conditions: Any) -> str:
+    return f"({' OR '.join(conditions)})"
+
+
+def _second(at: float) -> int:
+    """Return a whole second that `day` can hold."""
+    return int(max(0.0, min(at, 4102444800.0)))
+
+
+def _status(code: int) -> str:
+    return f"status BETWEEN {code * 100} AND {code * 100 + 99}" if code < 10 else f"status = {int(code)}"
+
+
+def _like(column: str, text: str, bind: Any) -> str:
+    if "*" not in text and "?" not in text:
+        return f"{column} = {bind(text, 'String')}"
+    escaped = text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+    like = f"{column} LIKE {bind(escaped.replace('*', '%').replace('?', '_'), 'String')}"
+    # An empty text stands for none.
+    return f"({like} AND session != '')" if column == "session" else like
