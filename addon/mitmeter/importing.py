@@ -78,12 +78,12 @@ def _found(path: Path, secret: bytes, store: Store) -> Iterator[Found]:
 
 def _metered(flow: Any, secret: bytes) -> Item | None:
     reader = flows.match(flow)
-    return None if reader is None else recordings.replayed(flow, reader, Limits(), secret)
+    return None if reader is None else recordings.metered(flow, reader, Limits(), secret)[0]
 
 
 def _conversation(flow: Any, reader: Match, secret: bytes, store: Store) -> Iterator[Found]:
     """Yield the responses on a connection. Those that were metered live began at about the same times."""
-    ended = recordings.conversed(flow, reader, Limits(), secret)
+    ended = recordings.metered(flow, reader, Limits(), secret)
     starts = [exchange.started for exchange, _ in ended]
     known = store.starts(flow.id, min(starts, default=0.0) - NEAR, max(starts, default=0.0) + NEAR)
     for (exchange, redacted), started in zip(ended, known if len(known) == len(ended) else starts, strict=True):

@@ -30,6 +30,9 @@ from mitmeter.usage.registry import Match
 BINARY = 2
 STEP = 1e-6
 
+# What mitmproxy's readers raise over flows that are not as they were written.
+MISREAD = (ValueError, LookupError, TypeError, AttributeError, AssertionError, ArithmeticError, RecursionError)
+
 type Ended = tuple[Exchange, Redacted]
 
 
@@ -51,8 +54,9 @@ def recorded(path: Path) -> Iterator[http.HTTPFlow]:
         try:
             for flow in FlowReader(file).stream():
                 if isinstance(flow, http.HTTPFlow):
+                    float(flow.request.timestamp_start)
                     yield flow
-        except exceptions.FlowReadException as error:
+        except (exceptions.FlowReadException, *MISREAD) as error:
             raise Unreadable(f"{path}: {error}") from error
 
 
@@ -65,7 +69,7 @@ def _entries(path: Path, file: BinaryIO) -> Iterator[http.HTTPFlow]:
                 _connect(flow, said)
             flow.id = _stable_id(flow, alike)
             yield flow
-    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+    except MISREAD as error:
         raise Unreadable(f"{path}: unable to read this HAR log ({type(error).__name__})") from error
     except exceptions.OptionsError as error:
         raise Unreadable(f"{path}: {error}") from error
@@ -100,8 +104,21 @@ def _stable_id(flow: http.HTTPFlow, alike: Counter[bytes]) -> str:
     return str(uuid.UUID(bytes=digest[:16]))
 
 
-def replayed(flow: http.HTTPFlow, reader: Match, limits: Limits, secret: bytes) -> Ended:
-    """Meter a flow that was recorded before: its own timestamps are the clock, tokens within it have no times."""
+def metered(flow: http.HTTPFlow, reader: Match, limits: Limits, secret: bytes) -> list[Ended]:
+    """Meter a flow that was recorded before: what it came to, or on a WebSocket each response, in their order.
+
+    The flow's own timestamps are the clock. Raises Unreadable where it is not as mitmproxy writes it.
+    """
+    try:
+        if flow.websocket is not None:
+            return _conversed(flow, reader, limits, secret)
+        return [_replayed(flow, reader, limits, secret)]
+    except MISREAD as error:
+        raise Unreadable(f"flow {flow.id} is not as it was written ({type(error).__name__})") from error
+
+
+def _replayed(flow: http.HTTPFlow, reader: Match, limits: Limits, secret: bytes) -> Ended:
+    """Meter one exchange; tokens within it have no times."""
     request, response = flow.request, flow.response
     recorder = Recorder(opening(flow, request.timestamp_start), reader, limits=limits, secret=secret)
     head = answer(flow)
@@ -119,8 +136,8 @@ def replayed(flow: http.HTTPFlow, reader: Match, limits: Limits, secret: bytes) 
     return recorder.close(outcome, ended, cause)
 
 
-def conversed(flow: http.HTTPFlow, reader: Match, limits: Limits, secret: bytes) -> list[Ended]:
-    """Meter a WebSocket connection that was recorded before: what each response on it came to, in their order."""
+def _conversed(flow: http.HTTPFlow, reader: Match, limits: Limits, secret: bytes) -> list[Ended]:
+    """Meter a WebSocket connection; its messages have their times."""
     head, socket = answer(flow), flow.websocket
     if head is None or socket is None:
         return []
