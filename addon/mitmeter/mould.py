@@ -23,6 +23,7 @@ from mitmeter.exchange import Message
 
 type Fits = Callable[[bytes], bool]
 type Run = Callable[[bytes, int, int], int]
+type Tells = Callable[[bytes], list[int] | None]
 
 LONGEST = 4096
 HOLES = 8

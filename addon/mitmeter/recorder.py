@@ -30,6 +30,7 @@ from mitmeter.exchange import (
     field_values,
 )
 from mitmeter.moments import Moments
+from mitmeter.mould import Tells
 from mitmeter.progress import Progress, progress
 from mitmeter.redact import Redacted, Redactor
 from mitmeter.redact.policy import DEFAULT, Policy
@@ -48,7 +49,7 @@ from mitmeter.wire.codings import Codings
 
 UNKNOWN = Match("", Dialect(api="", operation="", paths=()))
 ERROR_BODY = 1 << 20
-FIRST = 2048
+FIRST, STARTS = 1024, 8
 MEDIA = ("audio/", "image/", "video/", "application/octet-stream")
 
 
@@ -93,6 +94,7 @@ class Recorder:
         self._body = Body(self.limits.body)
         self._trailers: Headers | None = None
         self._newest: Message | None = None
+        self._heeding: Tells | None = None
         self._received = 0
         self._moments = Moments()
         self._legible = True
@@ -140,10 +142,12 @@ class Recorder:
             self._first_byte_at = together[0][1]
         self._last_at = together[-1][1]
         raw, times = zip(*together, strict=True)
-        self._received += sum(map(len, raw))
         decoded = raw if codings.transparent else tuple(map(codings.feed, raw))
-        self._moments.add(map(len, decoded), times)
-        self._take_body(b"".join(decoded))
+        sizes = tuple(map(len, decoded))
+        body = b"".join(decoded)
+        self._received += len(body) if decoded is raw else sum(map(len, raw))
+        self._moments.add(sizes, times)
+        self._take_body(body)
 
     def whole(self, body: bytes, at: float) -> None:
         """Take a body that had been buffered until `at`: when anything in it came is not known."""
@@ -171,15 +175,17 @@ class Recorder:
         self._trailers = trailers
 
     def _take_body(self, decoded: bytes) -> None:
-        """Read decoded bytes. The first few come alone, to show what a stream's messages have in common."""
+        """Read decoded bytes, in small pieces until it is known which messages tell something."""
         assert self._messages is not None
         self._body.feed(decoded)
-        if self._legible:
-            unknown = self._reading is None or self._reading.mould is None
-            head = FIRST if unknown and len(decoded) > 2 * FIRST else 0
-            for part in (decoded[:head], decoded[head:]) if head else (decoded,):
-                if messages := self._messages.feed(part):
-                    self._take(messages)
+        at, size = 0, len(decoded)
+        while at < size and self._legible:
+            unknown = self._heeding is None and self._messages.streaming and at < STARTS * FIRST
+            piece = FIRST if unknown else size
+            part = decoded if at == 0 and piece >= size else decoded[at : at + piece]
+            at += len(part)
+            if messages := self._messages.feed(part):
+                self._take(messages)
 
     def _take(self, messages: list[Message]) -> None:
         assert self._messages is not None
@@ -191,6 +197,9 @@ class Recorder:
         reading.feed(messages)
         if reading.mould is not known and reading.mould is not None:
             self._messages.hush(reading.mould)
+        if reading.tells is not self._heeding and reading.tells is not None:
+            self._heeding = reading.tells
+            self._messages.heed(reading.tells)
         if self._first_at is None:
             self._first_at = self._moments.at(reading.first_end)
 
@@ -230,7 +239,7 @@ class Recorder:
         if messages:
             self._take(messages)
         if self._reading is not None:
-            self._reading.close()
+            self._reading.close(self._messages.passed())
             self._flag(*self._reading.anomalies)
         self._flag(*self._codings.anomalies, *self._messages.anomalies)
 

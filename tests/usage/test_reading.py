@@ -4,7 +4,8 @@ import pytest
 from streams import CHAT, ENGINE, MESSAGES, RESPONSES, ROLE, START, TEXT, block, delta, dialect, event, messages, read
 
 from mitmeter.usage.dialect import Dialect
-from mitmeter.usage.reading import Reading, telling, tells
+from mitmeter.usage.reading import Reading
+from mitmeter.usage.telling import telling, tells
 
 
 @pytest.mark.parametrize(

@@ -9,11 +9,11 @@ from mitmeter.exchange import Capture, Exchange, Headers, Outcome
 from mitmeter.redact.headers import is_kept, redact_headers
 from mitmeter.redact.patch import merged, patched
 from mitmeter.redact.policy import DEFAULT, Policy
-from mitmeter.redact.scan import TooMany
 from mitmeter.redact.shapes import Span, find_shapes, marker
 from mitmeter.redact.stitched import find_stitched
 from mitmeter.redact.urls import REDACTED, redact_path, redact_url
 from mitmeter.redact.values import finder, known_values
+from mitmeter.scan import TooMany
 
 _MARK = REDACTED.encode()
 _WORDS = ("method", "host", "path", "model", "request_model", "content_type", "error", "error_type")

@@ -4,7 +4,7 @@ from functools import lru_cache
 
 from mitmeter.redact.pii import PII
 from mitmeter.redact.rules import RULES, Rule
-from mitmeter.redact.scan import Scanner
+from mitmeter.scan import Scanner
 
 LOOKED_BACK = 8192
 CUT = 4096

@@ -10,8 +10,8 @@ from collections.abc import Callable
 from functools import lru_cache
 from itertools import accumulate
 
-from mitmeter.redact.scan import Scanner
 from mitmeter.redact.shapes import Span
+from mitmeter.scan import Scanner
 
 # Chat and completions, Messages, Responses, generateContent, Converse, native chats, realtime and speech.
 NAMES = (

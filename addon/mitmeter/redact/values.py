@@ -15,7 +15,7 @@ from urllib.parse import quote, quote_plus, unquote, unquote_plus, urlsplit
 from mitmeter.exchange import Headers
 from mitmeter.redact.headers import is_kept, is_sensitive
 from mitmeter.redact.policy import Policy
-from mitmeter.redact.scan import Scanner
+from mitmeter.scan import Scanner
 
 SHORTEST = 8
 LONGEST = 16_384

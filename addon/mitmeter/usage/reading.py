@@ -1,55 +1,63 @@
 """One response read by its dialect: messages in, facts out.
 
-A stream is mostly deltas that tell nothing but that a token was generated. Once the first of them was seen, a message
-is decoded only if it holds, with a value other than null, a member whose name ends one of the dialect's paths of usage,
-timings, finish or error, or of thinking while none was seen; the test is on bytes, may say yes too often and never says
-no too often (a member's name could also be written with `\\u00..` escapes, so those count as yes). Of a run of messages
-that fit one mould only the last is read. The last messages that were passed over are kept, to find the last generated
-token at the end.
+A stream is mostly deltas that tell nothing but that a token was generated. Once the first of them was seen, only
+messages that tell something (`telling`) are decoded, and of a run of those that fit one mould only the last. The last
+messages that were passed over are kept, to find the last generated token at the end.
 """
 
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
+from itertools import islice
 from typing import Any
 
+from msgspec import Struct
+
 from mitmeter.exchange import Message, Source, Usage
-from mitmeter.mould import Fits, Mould, cast, never
+from mitmeter.mould import Fits, Mould, Tells, cast, never
 from mitmeter.usage.counts import Pace, Tally, amount, usage_of
 from mitmeter.usage.dialect import Clock, Dialect, Figure, Snapshot, highest, overlay
-from mitmeter.usage.documents import NotADocument, at_root, opener, response_decoder
+from mitmeter.usage.documents import Decode, NotADocument, opener, response_decoder
 from mitmeter.usage.errors import read_error
-from mitmeter.usage.paths import EACH, Path, dig, only, path, walk
+from mitmeter.usage.paths import Path, dig, only, path, walk
 from mitmeter.usage.pieces import generated
+from mitmeter.usage.telling import DONE, finders, pinned, telling, tells, thinking
 
-DONE = b"[DONE]"
 NOT_JSON = frozenset((DONE, b""))
 REMEMBERED = 64
 TRIES = 32
 
 
-@lru_cache(maxsize=256)
-def telling(dialect: Dialect) -> tuple[bytes, ...]:
-    """Return the quoted member names, and the `type`s, that make a message worth decoding."""
-    paths = [*dialect.usage, *dialect.finish, *dialect.errors, *(clock.at for clock in dialect.clocks)]
-    names = {path(text)[-1] for text in paths if text} | {path(text)[0] for text in at_root(dialect)}
-    names |= set(dialect.ends)
-    return tuple(b'"%s"' % name.encode() for name in sorted(names))
+class Plan(Struct, frozen=True):
+    """What reading in a dialect needs, worked out once."""
+
+    decode: Decode
+    opened: Callable[[Message], Message] | None
+    needles: tuple[bytes, ...]
+    needles_once_thought: tuple[bytes, ...]
+    sparse: bool
+    pinned: frozenset[bytes]
+    usage_paths: tuple[Path, ...]
+    error_paths: tuple[Path, ...]
+    clocks: tuple[tuple[Path, tuple[Clock, ...]], ...]
+    root_counts: tuple[str, ...]
 
 
 @lru_cache(maxsize=256)
-def thinking(dialect: Dialect) -> tuple[bytes, ...]:
-    """Return the quoted member names and `type`s by which a message may hold thinking, and no other piece."""
-    parts = [part for part in dialect.parts if part.kind == "thinking"]
-    others = {_name(part.at) for part in dialect.parts if part.kind != "thinking"}
-    names = {_name(part.at) for part in parts} - others
-    names |= {name for part in parts for name in part.types if _name(part.at) in others}
-    names |= {part.where[0] for part in parts if part.where}
-    return tuple(b'"%s"' % name.encode() for name in sorted(names))
-
-
-def _name(at: str) -> str:
-    return next(step for step in reversed(path(at)) if step != EACH)
+def plan(dialect: Dialect) -> Plan:
+    """Return what reading in this dialect needs."""
+    return Plan(
+        decode=response_decoder(dialect),
+        opened=opener(dialect.envelope) if dialect.envelope else None,
+        needles=(*telling(dialect), *thinking(dialect)),
+        needles_once_thought=telling(dialect),
+        sparse=not dialect.envelope and dialect.fold is not highest,
+        pinned=pinned(dialect),
+        usage_paths=tuple(path(text) for text in dialect.usage),
+        error_paths=tuple(path(text) for text in dialect.errors),
+        clocks=clocks_by_place(dialect),
+        root_counts=dialect.counts.places(),
+    )
 
 
 @lru_cache(maxsize=256)
@@ -57,28 +65,6 @@ def clocks_by_place(dialect: Dialect) -> tuple[tuple[Path, tuple[Clock, ...]], .
     """Return the clocks of a dialect by where their object stands."""
     places = dict.fromkeys(clock.at for clock in dialect.clocks)
     return tuple((path(at), tuple(clock for clock in dialect.clocks if clock.at == at)) for at in places)
-
-
-@lru_cache(maxsize=256)
-def pinned(dialect: Dialect) -> frozenset[bytes]:
-    """Return the quoted names of members that say what a message is."""
-    paths = [*dialect.finish, *dialect.errors, *dialect.service_tier, dialect.type_at, "type"]
-    paths += [part.where[0] for part in dialect.parts if part.where]
-    return frozenset(b'"%s"' % path(text)[-1].encode() for text in paths if text)
-
-
-def tells(payload: bytes, needles: tuple[bytes, ...]) -> bool:
-    """Say whether a payload may hold one of the members with a value other than null."""
-    if payload.find(b"\\u00") >= 0:
-        return True
-    for needle in needles:
-        at = payload.find(needle)
-        while at >= 0:
-            rest = at + len(needle)
-            if not (payload.startswith(b":null", rest) or payload.startswith(b": null", rest)):
-                return True
-            at = payload.find(needle, rest)
-    return False
 
 
 def first_text(document: Any, paths: tuple[str, ...]) -> str | None:
@@ -118,27 +104,21 @@ class Reading:
         self.last_end: int | None = None
         self.thought = False
         self.snapshots = 0
-        self._decode = response_decoder(dialect)
-        self._opened = opener(dialect.envelope) if dialect.envelope else None
-        self._needles = (*telling(dialect), *thinking(dialect))
+        self._plan = plan(dialect)
+        self._needles = self._plan.needles
         self._snapshot: Snapshot | None = None
         self._timings: dict[Clock, Snapshot] = {}
         self._skipped: deque[Message] = deque(maxlen=REMEMBERED)
-        self._pinned = pinned(dialect)
         self.mould: Mould | None = None
         self._fits: Fits = never
         self._fitting: Message | None = None
         self._before: Message | None = None
         self._tries = 0
-        self._usage_paths: tuple[Path, ...] = tuple(path(text) for text in dialect.usage)
-        self._error_paths: tuple[Path, ...] = tuple(path(text) for text in dialect.errors)
-        self._clocks = clocks_by_place(dialect)
-        self._root_counts = dialect.counts.places()
 
     def feed(self, messages: Iterable[Message]) -> None:
         """Take the next messages."""
         fits = self._fits
-        for message in messages if self._opened is None else map(self._opened, messages):
+        for message in messages if self._plan.opened is None else map(self._plan.opened, messages):
             if fits(message.data):
                 self._fitting = message
                 continue
@@ -158,13 +138,14 @@ class Reading:
             self._read(message)
 
     def _recast(self, message: Message, told: bool) -> Fits:
-        """Look for a mould in two neighbours that fit none, as long as looking pays."""
-        before, self._before = self._before, message
-        idle = (told and self.mould is not None) or message.data in NOT_JSON
-        if before is None or idle or self._tries > TRIES or self.dialect.fold is highest:
+        """Look for a mould in two neighbours that both tell something and fit none, as long as looking pays."""
+        before, self._before = self._before, message if told else None
+        if before is None or not told or self._tries > TRIES or not self._plan.sparse or message.data in NOT_JSON:
             return self._fits
         self._tries += 1
-        mould = cast(before, message, self._pinned)
+        if before.data.count(b'"') != message.data.count(b'"'):
+            return self._fits
+        mould = cast(before, message, self._plan.pinned)
         if mould is not None and self._find(message.data) is not None and self._find(before.data) is not None:
             self.mould, self._fits = mould, mould.fits()
         return self._fits
@@ -177,7 +158,7 @@ class Reading:
 
     def _find(self, payload: bytes) -> tuple[str, str] | None:
         try:
-            found = generated(self._decode(payload), self.dialect.parts)
+            found = generated(self._plan.decode(payload), self.dialect.parts)
         except NotADocument:
             return None
         if found is not None:
@@ -188,7 +169,7 @@ class Reading:
         """Once thinking was seen, it is no longer looked for."""
         if kind == "thinking" and not self.thought:
             self.thought = True
-            self._needles = telling(self.dialect)
+            self._needles = self._plan.needles_once_thought
 
     def _read(self, message: Message) -> None:
         payload = message.data
@@ -196,7 +177,7 @@ class Reading:
             self.ended = True
             return
         try:
-            document = self._decode(payload)
+            document = self._plan.decode(payload)
         except NotADocument:
             self._flag("not_json")
             return
@@ -210,16 +191,16 @@ class Reading:
 
     def _take(self, document: dict[str, Any], end: int) -> None:
         dialect = self.dialect
-        for steps in self._usage_paths:
+        for steps in self._plan.usage_paths:
             if steps and steps[0] not in document:
                 continue
             for _, usage in walk(document, steps):
                 if not steps:
-                    usage = only(document, self._root_counts)
+                    usage = only(document, self._plan.root_counts)
                 if isinstance(usage, dict) and usage:
                     self.snapshots += 1
                     self._snapshot = usage if self._snapshot is None else dialect.fold(self._snapshot, usage)
-        for at, clocks in self._clocks:
+        for at, clocks in self._plan.clocks:
             if not at or at[0] in document:
                 self._take_timings(document, at, clocks)
         self.model = self.model or first_text(document, dialect.model)
@@ -247,7 +228,7 @@ class Reading:
                 read_error(document) if any(isinstance(one, dict) and one.get("error") for one in document) else None
             )
         else:
-            told = any(isinstance(error := dig(document, at), dict | str) and error for at in self._error_paths)
+            told = any(isinstance(error := dig(document, at), dict | str) and error for at in self._plan.error_paths)
             told = told or document.get("type") == "error" or document.get("object") == "error"
             found = self._error_of(document) if told else None
         if found is not None:
@@ -267,15 +248,22 @@ class Reading:
         if anomaly not in self.anomalies:
             self.anomalies.append(anomaly)
 
-    def close(self) -> None:
-        """Find the last generated token among the messages that were passed over."""
+    @property
+    def tells(self) -> Tells | None:
+        """What finds the messages that need to be told from now on, beside the last; None while all of them do."""
+        both = finders(self.dialect) if self.first_end is not None else None
+        return None if both is None else both[self.thought]
+
+    def close(self, unseen: Iterable[Message] = ()) -> None:
+        """Find the last generated token among the messages that were passed over; `unseen` are more, the last first."""
         self.settle()
-        for message in reversed(self._skipped):
-            if self.last_end is not None and message.end <= self.last_end:
-                return
-            if self._find(message.data) is not None:
-                self.last_end = message.end
-                return
+        for source in (reversed(self._skipped), islice(unseen, 4 * REMEMBERED)):
+            for message in source:
+                if self.last_end is not None and message.end <= self.last_end:
+                    break
+                if self._find(message.data) is not None:
+                    self.last_end = message.end
+                    break
 
     def usage(self, headers: Mapping[str, str]) -> tuple[Usage, float | None, float | None]:
         """Return (usage, prompt tokens per second, output tokens per second) as the server told them.

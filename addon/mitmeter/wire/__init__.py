@@ -14,11 +14,11 @@ The rules of the choice:
 - A new framing is a decoder with the interface of `Framing` and a line in the table: by type, by opening bytes or both.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import NamedTuple, Protocol
 
 from mitmeter.exchange import Message
-from mitmeter.mould import Mould
+from mitmeter.mould import Mould, Tells
 from mitmeter.wire.array import ArrayDecoder
 from mitmeter.wire.document import DocumentDecoder
 from mitmeter.wire.eventstream import EventStreamDecoder
@@ -124,6 +124,16 @@ class MessageDecoder:
         """Says that of a run of messages that fit a mould only the last is needed; all may be told all the same."""
         if isinstance(self._inner, SSEDecoder | ArrayDecoder):
             self._inner.hush(mould)
+
+    def heed(self, tells: Tells) -> None:
+        """Says that of what comes together only messages in which `tells` finds something, and the last, are needed."""
+        if isinstance(self._inner, SSEDecoder | NDJSONDecoder):
+            self._inner.heed(tells)
+
+    def passed(self) -> Iterator[Message]:
+        """The newest messages of those that may not have been told, the last one first."""
+        if isinstance(self._inner, SSEDecoder | NDJSONDecoder):
+            yield from self._inner.passed()
 
     def feed(self, data: bytes) -> list[Message]:
         """Takes bytes of the decoded body, returns the messages that they complete."""

@@ -6,9 +6,12 @@
 - A line over the limit is dropped, and reading resumes at the next one.
 """
 
+from collections.abc import Iterator
 from typing import ClassVar
 
 from mitmeter.exchange import Message
+from mitmeter.mould import Tells
+from mitmeter.wire.sparse import Sparse
 
 _BOM = b"\xef\xbb\xbf"
 _AROUND = b" \t\r\n\x1e"
@@ -26,6 +29,17 @@ class NDJSONDecoder:
         self._tail = bytearray()  # the unfinished line; empty while skipping one
         self._offset = 0  # of the tail in the body
         self._skipping = False
+        self._sparse = Sparse()
+
+    def heed(self, tells: Tells) -> None:
+        """From now on, only the lines in which `tells` finds something and the last of a block need to be told."""
+        self._sparse.tells = tells
+
+    def passed(self) -> Iterator[Message]:
+        """The newest lines of those that may not have been told, the last one first."""
+        for line, end in self._sparse.passed():
+            if value := line.strip(_AROUND):
+                yield Message(value, b"", end)
 
     def feed(self, data: bytes) -> list[Message]:
         """Takes bytes, returns the lines that they complete; `end` is the offset just past a line's LF."""
@@ -34,12 +48,25 @@ class NDJSONDecoder:
             self._hold(data)
             return []
         messages: list[Message] = []
-        lines = (bytes(self._tail) + data[:cut]).split(b"\n")
+        block = bytes(self._tail) + data[: cut + 1]
         self._tail.clear()
-        for line in lines:
-            self._line(line, self._offset + len(line) + 1, messages)
+        spans = self._spans(block)
+        if spans is None:
+            for line in block[:-1].split(b"\n"):
+                self._line(line, self._offset + len(line) + 1, messages)
+        else:
+            for start, end in spans:
+                if value := block[start:end].strip(_AROUND):
+                    messages.append(Message(value, b"", self._offset + end))
+            self._offset += len(block)
         self._hold(data[cut + 1 :])
         return messages
+
+    def _spans(self, block: bytes) -> list[tuple[int, int]] | None:
+        """Where the lines to tell stand in a block of whole lines; None where all are to be looked at."""
+        if self._skipping or not self._offset or len(block) > self._limit:
+            return None
+        return self._sparse.spans(block, len(block), b"\n", self._offset)
 
     def close(self) -> list[Message]:
         """The end of the body: returns the last line if it lacks its LF."""

@@ -21,10 +21,12 @@ line ends in a row were taken for the end of the event before.
 """
 
 import re
+from collections.abc import Iterator
 from typing import ClassVar, NamedTuple
 
 from mitmeter.exchange import Message
-from mitmeter.mould import Mould, Run
+from mitmeter.mould import Mould, Run, Tells
+from mitmeter.wire.sparse import Sparse
 
 _BOM = b"\xef\xbb\xbf"
 # Possessive: CR LF is one line end, never a CR and then a LF.
@@ -69,6 +71,18 @@ class SSEDecoder:
         self._skipping = False
         self._mould: Mould | None = None
         self._runs: dict[tuple[bytes, bytes], Run] = {}
+        self._sparse = Sparse()
+
+    def heed(self, tells: Tells) -> None:
+        """From now on, only the events in which `tells` finds something and the last of a block need to be told."""
+        self._sparse.tells = tells
+
+    def passed(self) -> Iterator[Message]:
+        """The newest events of those that may not have been told, the last one first."""
+        for piece, end in self._sparse.passed():
+            messages: list[Message] = []
+            self._event(piece, end, messages)
+            yield from messages
 
     def hush(self, mould: Mould) -> None:
         """From now on, of a run of events that fit this mould only the last needs to be told."""
@@ -100,20 +114,33 @@ class SSEDecoder:
         if not self._offset and block.startswith(_BOM):
             block = block[len(_BOM) :]
             self._offset = len(_BOM)
-        messages = self._read_plain(block) if len(block) <= self._limit and not self._skipping else []
-        cut = messages[-1].end - self._offset if messages else self._read_exactly(block, messages)
+        messages: list[Message] = []
+        cut = self._read_plainly(block, messages) if len(block) <= self._limit and not self._skipping else 0
+        cut = cut or self._read_exactly(block, messages)
         self._offset += cut
         if cut < len(block):
             self._hold(block[cut:])
         return messages
 
-    def _read_plain(self, block: bytes) -> list[Message]:
-        """The events of a block that is plain up to its last end; none if it is not."""
+    def _read_plainly(self, block: bytes, messages: list[Message]) -> int:
+        """Adds the events of a block with one kind of line end, returns where the last ended; 0 if it is not plain."""
         line_end = b"\n" if block.find(b"\r") < 0 else b"\r\n"
         cut = block.rfind(line_end + line_end) + 2 * len(line_end)
         # A CRLF value may hold a LF as far as the pattern is concerned, and other ends may follow the last CRLF one.
         if line_end == b"\r\n" and (block.count(b"\n", 0, cut) != block.count(b"\r", 0, cut) or _has_end(block[cut:])):
-            return []
+            return 0
+        spans = self._sparse.spans(block, cut, line_end * 2, self._offset)
+        if spans is None:
+            if self._mould is not None:
+                self._sparse.tells = None
+            messages += self._read_plain(block, cut, line_end)
+            return cut if messages else 0
+        for start, end in spans:
+            self._event(block[start:end], self._offset + end, messages)
+        return cut
+
+    def _read_plain(self, block: bytes, cut: int, line_end: bytes) -> list[Message]:
+        """The events of a block that is plain up to its last end; none if it is not."""
         value_at = block.find(b"data:") + 5
         space = b" " if block.startswith(b" ", value_at) else b""
         plain = _PLAIN[line_end, space]
@@ -168,6 +195,10 @@ class SSEDecoder:
         if len(piece.strip(b"\r\n")) > self._limit:
             self._flag_too_long()
             return
+        value = piece[6:].rstrip(b"\r\n")
+        if piece.startswith(b"data: ") and value.find(b"\n") < 0 and value.find(b"\r") < 0:
+            messages.append(Message(value, b"", end))
+            return
         name = b""
         values: list[bytes] = []
         for line in piece.replace(b"\r\n", b"\n").replace(b"\r", b"\n").split(b"\n"):
@@ -204,6 +235,7 @@ def _settled(data: bytes | bytearray) -> int:
 
 def _has_end(data: bytes | bytearray) -> bool:
     # Not `in`: on bytes it first tries its operand as a number, and the exception costs more than the search.
-    if data.find(b"\n\n") >= 0:
+    first = data.find(b"\r")
+    if data.find(b"\n\n", 0, first if first >= 0 else len(data)) >= 0:
         return True
-    return data.find(b"\r") >= 0 and _END.search(data, 0, _settled(data)) is not None
+    return first >= 0 and _END.search(data, max(0, first - 1), _settled(data)) is not None

@@ -31,15 +31,18 @@ class Scanner:
         )
         self._pool: list[hyperscan.Scratch] = []
 
-    def find(self, data: bytes) -> list[Hit]:
-        """Return (number of the pattern, offset just past it) for each, in the order of their ends; raises TooMany."""
+    def find(self, data: bytes, most: int = MOST) -> list[Hit]:
+        """Return (number of the pattern, offset just past it) for each, in the order of their ends.
+
+        Raises TooMany where there are `most` of them.
+        """
         hits: list[Hit] = []
         if not data:
             return hits
 
         def hit(number: int, _start: int, end: int, _flags: int, _context: object) -> bool:
             hits.append((number, end))
-            return len(hits) >= MOST
+            return len(hits) >= most
 
         try:
             scratch = self._pool.pop()
