@@ -298,19 +298,6 @@ class Recorder:
         told = field_value(self._answer.headers, self._dialect.error_header or "") or ""
         return message or status_text(self._answer.status), kind or told.partition(":")[0] or None
 
-    def _engine(self, reading: Reading | None) -> str | None:
-        """Return the engine that the response shows, else whoever claims the host or the path."""
-        if self._answer is not None:
-            for sign, name in self.match.signs:
-                if sign.header and any(
-                    sign.contains in value.lower() for value in field_values(self._answer.headers, sign.header)
-                ):
-                    return name
-        for clock, name in self.match.clocks:
-            if reading is not None and reading.timed_by(clock):
-                return name
-        return self.match.provider or None
-
     def _exchange(
         self,
         reading: Reading | None,
@@ -334,7 +321,7 @@ class Recorder:
             method=opening.method,
             host=address.hostname or "",
             path=address.path,
-            provider=self._engine(reading),
+            provider=self.match.engine(answer.headers if answer else (), reading.timed_by if reading else None),
             api=self._dialect.api or None,
             operation=self._dialect.operation or None,
             model=(reading.model if reading is not None else None) or asked,

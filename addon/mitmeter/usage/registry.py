@@ -7,6 +7,7 @@
 """
 
 import re
+from collections.abc import Callable
 from functools import cache, lru_cache
 from importlib import import_module
 from pkgutil import iter_modules
@@ -15,6 +16,7 @@ from urllib.parse import unquote
 from msgspec import Struct
 from msgspec.structs import replace
 
+from mitmeter.exchange import Headers
 from mitmeter.usage import providers
 from mitmeter.usage.dialect import Clock, Counts, Dialect, Figure, Named, Provider, Sign, union
 
@@ -35,6 +37,15 @@ class Match(Struct, frozen=True, eq=False):
     dialect: Dialect
     clocks: tuple[tuple[Clock, str], ...] = ()
     signs: tuple[tuple[Sign, str], ...] = ()
+
+    def engine(self, headers: Headers, timed_by: Callable[[Clock], bool] | None) -> str | None:
+        """Return the engine that a response's headers or timings show, else whoever claims the host or the path."""
+        lower = [(name.lower(), value) for name, value in headers] if self.signs else []
+        for sign, engine in self.signs:
+            if any(name == sign.header and sign.contains in value.lower() for name, value in lower):
+                return engine
+        timed = (engine for clock, engine in self.clocks if timed_by is not None and timed_by(clock))
+        return next(timed, None) or self.provider or None
 
     def path_model(self, path: str) -> str | None:
         """Return the model that the request path names, which some clients quote twice."""
