@@ -132,6 +132,21 @@ def chosen(command: Callable[..., Any]) -> Callable[..., Any]:
     return run
 
 
+def parse(arguments: Iterable[str], folder: Path) -> Choice:
+    """Return the choice that words like `--model gpt* --since 2h` make; raises ValueError that says what is wrong."""
+
+    @click.command(add_help_option=False)
+    @chosen
+    def told(choice: Choice) -> Choice:
+        return choice
+
+    try:
+        found: Choice = told.main([*arguments], prog_name="", standalone_mode=False, obj=folder)
+    except click.ClickException as error:
+        raise ValueError(error.format_message()) from error
+    return found
+
+
 def rows(metered: Metered, choice: Choice, limit: int | None) -> list[Row]:
     """Return the newest rows that are chosen, oldest first."""
     if not choice.reads_captures:
@@ -158,16 +173,44 @@ def narrowed(metered: Metered, choice: Choice) -> Filter:
     return Filter(idents=tuple(row.id for row in rows(metered, choice, None)))
 
 
+def _tell(message: str) -> None:
+    click.echo(message, err=True)
+
+
 def matching(
-    metered: Metered, page: Iterable[Row], choice: Choice, step: Callable[[], None] = lambda: None
+    metered: Metered,
+    page: Iterable[Row],
+    choice: Choice,
+    step: Callable[[], None] = lambda: None,
+    tell: Callable[[str], None] = _tell,
 ) -> Iterator[tuple[Row, Record]]:
     """Yield the rows whose captures hold the text and the headers; a capture that cannot be read is named."""
     needles = _needles(choice.grep) if choice.grep else ()
     for row, record, wrong in metered.captures(page):
         step()
         if wrong is not None:
-            click.echo(f"exchange {row.id}: the capture cannot be read: {wrong}", err=True)
+            tell(f"exchange {row.id}: the capture cannot be read: {wrong}")
         if record is not None and _headed(record, choice.header) and _holds(row, record, choice.grep, needles):
+            yield row, record
+
+
+def captured(
+    metered: Metered,
+    choice: Choice,
+    step: Callable[[], None] = lambda: None,
+    tell: Callable[[str], None] = _tell,
+) -> Iterator[tuple[Row, Record | None]]:
+    """Yield what is chosen with its captures, oldest first; a capture that cannot be read is named."""
+    after = None
+    while page := metered.rows(limit=_PAGE, after=after, newest=False, wanted=choice.filter):
+        after = page[-1].id
+        if choice.reads_captures:
+            yield from matching(metered, page, choice, step, tell)
+            continue
+        for row, record, wrong in metered.captures(page):
+            step()
+            if wrong is not None:
+                tell(f"exchange {row.id}: the capture cannot be read: {wrong}")
             yield row, record
 
 

@@ -18,7 +18,7 @@ from mitmeter.store.rows import Row
 type Format = Literal["jsonl", "har", "flows", "frame", "chat"]
 type Captured = tuple[Row, Record | None]
 
-FORMATS = ("jsonl", "har", "flows", "frame", "chat")
+FORMATS: tuple[Format, ...] = ("jsonl", "har", "flows", "frame", "chat")
 
 
 @contextlib.contextmanager

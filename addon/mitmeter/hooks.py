@@ -1,4 +1,4 @@
-"""The mitmproxy addon: options, hooks, commands.
+"""The mitmproxy addon: options and hooks.
 
 Hooks do O(1) work on the event loop: they copy references, append to deques and hand over to the worker. What mitmproxy
 really does shapes them: an `error` may follow a complete stream whose client hung up first, `error` follows `done` when
@@ -12,18 +12,17 @@ import signal
 import threading
 import time
 
-from mitmproxy import command, contentviews, ctx, exceptions, flowfilter, http
+from mitmproxy import contentviews, ctx, exceptions, flowfilter, http
 from mitmproxy.addonmanager import Loader
 
 from mitmeter import flows, options, reload
 from mitmeter.column import Column
+from mitmeter.commands import Commands
 from mitmeter.exchange import Outcome
 from mitmeter.inflight import InFlight
 from mitmeter.live import Ending, Live, LiveSocket
 from mitmeter.options import NAMES, OPTIONS, PREFIX
 from mitmeter.roster import Roster, in_flight
-from mitmeter.store.sqlite import Store
-from mitmeter.summary import totals
 from mitmeter.tee import Kept, Watched, noting, tee
 from mitmeter.view import ExchangeView
 from mitmeter.worker import Settings, Worker
@@ -53,6 +52,7 @@ class Meter:
         for option in OPTIONS:
             loader.add_option(option.name, type(option.default), option.default, option.help, option.choices)
         contentviews.add(self._view)
+        Commands(lambda: (self._worker, self._settings)).register(loader)
         try:
             ctx.options.process_deferred()
             self._read_options()
@@ -216,27 +216,6 @@ class Meter:
         """Return the exchanges under way, oldest first; to be called on the event loop."""
         now = time.perf_counter()
         return [in_flight(flow, known, now) for flow, known in self._watched.entries()]
-
-    @command.command("meter.flush")  # type: ignore[untyped-decorator]  # mitmproxy's is not annotated
-    def flush(self) -> str:
-        """Write what has ended to disk and say whether it is there."""
-        if self._worker is None:
-            return "not metering"
-        return "flushed" if self._worker.flush(DRAIN_SECONDS) else "still writing"
-
-    @command.command("meter.stats")  # type: ignore[untyped-decorator]  # mitmproxy's is not annotated
-    def stats(self) -> str:
-        """Return the totals by model of everything metered in meter_dir."""
-        self.flush()
-        if self._settings is None:
-            return "not metering"
-        store = Store(self._settings.folder / "meter.db", readonly=True)
-        try:
-            text = totals(store.stats("model"))
-        finally:
-            store.close()
-        log.info("%s", text)
-        return text
 
 
 def _may_handle_signals() -> bool:

@@ -70,6 +70,11 @@ def totals(stats: Iterable[Stat]) -> str:
         sums = (stat.input_tokens, stat.cache_read_tokens, stat.output_tokens, stat.reasoning_tokens)
         name = printable(stat.name) or UNKNOWN
         rows.append((name, str(stat.requests), str(stat.errors), str(stat.aborted), *(count(total) for total in sums)))
+    return columns(rows)
+
+
+def columns(rows: list[tuple[str, ...]]) -> str:
+    """Return rows of cells as lines, the first column flush left, the others flush right."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return "\n".join(
         "  ".join(

@@ -1,7 +1,6 @@
 """Commands that keep the archive: `verify`, `prune`, `forget`, `export`."""
 
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,6 @@ from mitmeter import choosing, exporting, recovery, retention, tables
 from mitmeter.archive.segments import SUFFIX, is_open
 from mitmeter.choosing import Choice, Instant, chosen
 from mitmeter.local import Local
-from mitmeter.metered import Metered
 from mitmeter.store.filters import Filter
 from mitmeter.store.sqlite import Store
 from mitmeter.terminal import Place, as_json, console, opened, pass_folder, progress, reading
@@ -152,22 +150,8 @@ def export(place: Place, choice: Choice, idents: tuple[int, ...], form: exportin
     with reading(place) as metered, progress("exporting", metered.requests(choice.filter)) as step:
         try:
             with exporting.destination(out) as file:
-                written, left = exporting.write(file, form, _captured(metered, choice, step))
+                written, left = exporting.write(file, form, choosing.captured(metered, choice, step))
         except ValueError as error:
             raise click.ClickException(str(error)) from error
     rest = f", {left} left out" if left else ""
     click.echo(f"{written} exported{rest}", err=True)
-
-
-def _captured(metered: Metered, choice: Choice, step: Any) -> Iterator[exporting.Captured]:
-    after = None
-    while page := metered.rows(limit=_PAGE, after=after, newest=False, wanted=choice.filter):
-        after = page[-1].id
-        if choice.reads_captures:
-            yield from choosing.matching(metered, page, choice, step)
-            continue
-        for row, record, wrong in metered.captures(page):
-            step()
-            if wrong is not None:
-                click.echo(f"exchange {row.id}: the capture cannot be read: {wrong}", err=True)
-            yield row, record

@@ -64,9 +64,22 @@ class Web:
         """The flows of a client."""
         return [flow for flow in self.call("GET", "/flows") if ["User-Agent", agent] in flow["request"]["headers"]]
 
-    def command(self, name: str) -> Any:
+    def command(self, name: str, *arguments: str) -> Any:
         """Runs a command."""
-        return self.call("POST", f"/commands/{name}", {"arguments": []})
+        return self.call("POST", f"/commands/{name}", {"arguments": list(arguments)})
+
+    def answer(self, name: str, *arguments: str) -> str:
+        """What a command says, at once or later in the event log."""
+        told: dict[str, str] = self.command(name, *arguments)
+        if "the answer comes in the event log" not in told.get("value", ""):
+            return told.get("value") or told["error"]
+        deadline = time.monotonic() + 20
+        while time.monotonic() < deadline:
+            events = [event["message"] for event in self.call("GET", "/events") if event["level"] == "alert"]
+            if events:
+                return str(events[-1])
+            time.sleep(0.05)
+        raise AssertionError(f"{name} gave no answer")
 
     def view(self, agent: str) -> dict[str, Any]:
         """What the content view shows of a response; `auto` is what the page asks for first."""
@@ -169,10 +182,40 @@ def test_a_comment_of_the_users_own_stays(bench: Bench) -> None:
 
 
 def test_stats_by_command(bench: Bench) -> None:
-    text = bench.web.command("meter.stats")["value"]
+    text = bench.web.answer("meter.stats")
     assert "claude-sonnet-4-5-20260101" in text
     assert "gpt-5-20260101" in text
     assert "requests" in text
+
+
+def test_the_most_of_something_by_command(bench: Bench) -> None:
+    lines = bench.web.answer("meter.top", "output", "model", "1").splitlines()
+    assert len(lines) == 2 and lines[0].split() == ["model", "tokens", "requests", "newest"]
+    assert lines[1].startswith("claude-sonnet-4-5-20260101")
+    lines = bench.web.answer("meter.top", "tokens", "exchange", "3", "--model", "gpt*").splitlines()
+    assert len(lines) == 2 and "gpt-5-20260101" in lines[1]
+    assert bench.web.answer("meter.top", "cost") == "nothing is known of cost"
+    assert "accepted are tokens, input" in bench.web.answer("meter.top", "money")
+    assert "No such option" in bench.web.answer("meter.top", "tokens", "model", "1", "--colour", "red")
+
+
+def test_text_is_found_by_command(bench: Bench) -> None:
+    flow, row = bench.web.flow("chat"), bench.row("chat")
+    told = bench.web.answer("meter.find", "You said: list", "--model", "gpt*")
+    first, found = told.splitlines()
+    assert first == "1 exchanges with 'You said: list'"
+    assert (
+        found.startswith(f"#{row['id']} ") and f"(flow {flow['id']}): " in found and "You said: list the fol" in found
+    )
+    assert bench.web.answer("meter.find", "nowhere at all") == "0 exchanges with 'nowhere at all'"
+
+
+def test_exchanges_are_exported_by_command(bench: Bench, tmp_path: Path) -> None:
+    out = tmp_path / "out.jsonl"
+    assert bench.web.answer("meter.export", str(out), "jsonl", "--model", "gpt*").startswith(f"1 exported to {out}")
+    assert json.loads(out.read_text())["flow_id"] == bench.web.flow("chat")["id"]
+    assert "accepted are jsonl" in bench.web.answer("meter.export", str(out), "csv")
+    assert "No such file" in bench.web.answer("meter.export", str(tmp_path / "none" / "out"))
 
 
 def test_a_replay_of_the_users_is_a_row_of_its_own(bench: Bench) -> None:

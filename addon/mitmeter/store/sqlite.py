@@ -14,10 +14,12 @@ from msgspec.structs import astuple, replace
 
 from mitmeter import private
 from mitmeter.exchange import Exchange, Place, Usage
+from mitmeter.store import top
 from mitmeter.store.filters import Filter, where
 from mitmeter.store.rows import COLUMNS, Row, Stat, flatten, unflatten, valid_text
 from mitmeter.store.schema import MIGRATIONS, SchemaError, check, migrate
 from mitmeter.store.stats import Group, collect
+from mitmeter.store.top import Measure, Most, Of
 
 _BUSY_MS = 5000
 _ALL = Filter()
@@ -237,6 +239,10 @@ class Store:
             return collect(self._connection, group, wanted)
         except (TypeError, KeyError, OverflowError) as error:
             raise sqlite3.DatabaseError(f"a row is damaged ({error})") from error
+
+    def top(self, measure: Measure, of: Of, limit: int, wanted: Filter = _ALL) -> list[Most]:
+        """The groups that took the most of something, the first one most."""
+        return top.collect(self._connection, measure, of, limit, wanted)
 
     def complaints(self) -> list[str]:
         """What SQLite finds wrong with the file, empty where it is whole; reads all of it."""
