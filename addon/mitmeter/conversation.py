@@ -6,6 +6,7 @@ bounded, and what is left out is said in `left_out`; first what is new is kept, 
 
 import json
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from typing import Any
 
 from msgspec import Struct
@@ -14,6 +15,7 @@ from mitmeter.exchange import Capture, Exchange, Message
 from mitmeter.usage.block import ENCODED, Block, decoded_size, described, whole
 from mitmeter.usage.dialect import Dialect
 from mitmeter.usage.documents import NotADocument, decoder, members
+from mitmeter.usage.paths import dig, path
 from mitmeter.usage.prompt import Prompt
 from mitmeter.usage.registry import find
 from mitmeter.usage.reply import Reply
@@ -24,6 +26,7 @@ LINES = "application/x-ndjson"
 SWITCHED = 101
 HEAD = 64
 LONGEST_PLACE = 300
+SUMMED = 3
 
 
 class Limits(Struct, frozen=True, kw_only=True):
@@ -176,11 +179,38 @@ def reply_blocks(dialect: Dialect, body: bytes, content_type: str, limits: Limit
     found: list[Message] = messages.feed(body[: limits.body])
     if len(body) <= limits.body:
         found += messages.close()
-    reply = Reply(dialect, streaming=messages.streaming, limit=limits.text)
-    reply.feed(found)
+    streams = messages.streaming and bool(dialect.parts)
+    blocks, cut = _spelled_out(dialect.prompt, found, streams, limits)
+    if not blocks:
+        reply = Reply(dialect, streaming=streams, limit=limits.text)
+        reply.feed(found)
+        blocks, cut = tuple(reply.blocks()), reply.cut
     lost = [f"{len(body) - limits.body:,} bytes of the response"] if len(body) > limits.body else []
-    lost += [f"{reply.cut:,} characters of the reply"] if reply.cut else []
-    return tuple(reply.blocks()), tuple(lost)
+    lost += [f"{cut:,} characters of the reply"] if cut else []
+    return blocks, tuple(lost)
+
+
+def _spelled_out(
+    prompt: Prompt, messages: list[Message], streams: bool, limits: Limits
+) -> tuple[tuple[Block, ...], int]:
+    """Return the blocks of replies that were sent as a whole, and how many characters were left out.
+
+    That is what is no stream, or one whose last messages hold all that it came to.
+    """
+    if not prompt.answer or (streams and not prompt.summary):
+        return (), 0
+    roots = members([*(place.at for place in prompt.answer), *prompt.within])
+    decode = decoder(members([prompt.summary]) if streams else roots)
+    room, blocks = _Room(limits), list[Block]()
+    for message in reversed(messages[-SUMMED:]) if streams else messages:
+        with suppress(NotADocument):
+            document = decode(message.data)
+            held = dig(document, path(prompt.summary)) if streams else document
+            for said in turns(prompt, held, prompt.answer) if isinstance(held, dict) else ():
+                blocks += room.blocks(prompt, said)
+        if streams and blocks:
+            break
+    return tuple(blocks), room.cut
 
 
 class _Room:

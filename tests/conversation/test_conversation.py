@@ -317,6 +317,103 @@ def test_the_reply_of_a_stream_is_put_together() -> None:
     assert cut.left_out == ("1 bytes of the response", "6 characters of the reply")
 
 
+def replied(reader: Dialect, body: bytes, kind: str = "application/json") -> list[str]:
+    return [short(block) for block in to_json(conversation(reader, None, body, kind))["reply"]["blocks"]]
+
+
+@pytest.mark.parametrize(
+    ("host", "path", "document", "blocks"),
+    [
+        pytest.param(
+            "api.openai.com", "/v1/chat/completions",
+            {"choices": [{"message": {"content": "a", "reasoning_content": "hm", "tool_calls": [CALL]}}]},
+            ["thinking:hm", "text:a", 'tool:clock:{"zone": "utc"}'], id="chat",
+        ),
+        pytest.param(
+            "api.openai.com", "/v1/chat/completions",
+            {"choices": [
+                {"message": {"content": None, "refusal": "No."}},
+                {"message": {"content": None, "audio": {"data": "AAAA", "transcript": "Hi"}}},
+                {"message": {"content": "", "images": [{"type": "image_url", "image_url": {"url": PIXELS}}]}}]},
+            ["text:No.", "text:Hi", "audio:3", "image:image/png:18"], id="chat: what is no content",
+        ),
+        pytest.param(
+            "api.anthropic.com", "/v1/messages",
+            {"content": [
+                {"type": "text", "text": "a"}, {"type": "tool_use", "name": "f", "input": {"\u00e4": 1}},
+                {"type": "web_search_tool_result", "tool_use_id": "c", "content": [{"type": "web_search_result"}]}]},
+            ["text:a", 'tool:f:{"\u00e4": 1}', 'tool_result:{"type": "web_search_result"}'], id="messages",
+        ),
+        pytest.param(
+            "api.openai.com", "/v1/responses",
+            {"output": [
+                {"type": "reasoning", "summary": [{"type": "summary_text", "text": "hm"}]},
+                {"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": "a"}]},
+                {"type": "function_call", "name": "f", "arguments": "{}"},
+                {"type": "local_shell_call", "action": {"command": ["ls"]}}]},
+            ["thinking:hm", "text:a", "tool:f:{}", 'tool:local_shell_call:{"command": ["ls"]}'], id="responses",
+        ),
+        pytest.param(
+            "generativelanguage.googleapis.com", "/v1beta/models/m:generateContent",
+            {"candidates": [{"content": {"role": "model", "parts": [
+                {"text": "hm", "thought": True}, {"text": "a"},
+                {"inlineData": {"mimeType": "image/png", "data": IMAGE}},
+                {"functionCall": {"name": "f", "args": {}}}]}}]},
+            ["thinking:hm", "text:a", "image:image/png:18", "tool:f:{}"], id="generateContent",
+        ),
+        pytest.param(
+            "bedrock-runtime.us-east-1.amazonaws.com", "/model/m/converse",
+            {"output": {"message": {"role": "assistant", "content": [
+                {"reasoningContent": {"reasoningText": {"text": "hm"}}},
+                {"citationsContent": {"content": [{"text": "a"}]}},
+                {"toolUse": {"name": "f", "input": {}}}]}}},
+            ["thinking:hm", "text:a", "tool:f:{}"], id="converse",
+        ),
+        pytest.param(
+            "bedrock-runtime.us-east-1.amazonaws.com", "/model/m/invoke", {"outputText": "a"}, ["text:a"], id="invoke",
+        ),
+        pytest.param(
+            "api.cohere.com", "/v2/chat",
+            {"message": {"role": "assistant", "tool_plan": "hm", "content": [{"type": "text", "text": "a"}]}},
+            ["thinking:hm", "text:a"], id="chat_v2",
+        ),
+        pytest.param(
+            "127.0.0.1", "/api/chat", {"message": {"role": "assistant", "thinking": "hm", "content": "a"}},
+            ["thinking:hm", "text:a"], id="native chat",
+        ),
+        pytest.param("127.0.0.1", "/api/generate", {"response": "a"}, ["text:a"], id="native generate"),
+        pytest.param("api.openai.com", "/v1/completions", {"choices": [{"text": "a"}]}, ["text:a"], id="completions"),
+        pytest.param("api.openai.com", "/v1/chat/completions", {"error": {"message": "no"}}, [], id="an error"),
+    ],
+)  # fmt: skip
+def test_whole_replies(host: str, path: str, document: dict[str, Any], blocks: list[str]) -> None:
+    assert replied(dialect(host, path), json.dumps(document).encode()) == blocks
+
+
+def events(*documents: dict[str, Any]) -> bytes:
+    return b"".join(b"data: %s\n\n" % json.dumps(document).encode() for document in documents)
+
+
+def test_a_stream_that_ends_in_all_of_it_is_read_from_there() -> None:
+    delta = {"type": "response.output_text.delta", "output_index": 0, "delta": "Hel"}
+    items = [{"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": "Hello"}]}]
+    items.append({"type": "web_search_call", "action": {"query": "q"}})
+    over = {"type": "response.completed", "response": {"output": items}}
+    reader = dialect("api.openai.com", "/v1/responses")
+    assert replied(reader, events(delta, over), "text/event-stream") == [
+        "text:Hello",
+        'tool:web_search_call:{"query": "q"}',
+    ]
+    assert replied(reader, events(delta), "text/event-stream") == ["text:Hel"]
+
+
+def test_what_a_tool_of_the_servers_own_returned_is_in_a_stream() -> None:
+    block = {"type": "web_search_tool_result", "content": [{"url": "https://example.com"}]}
+    stream = events({"type": "content_block_start", "index": 0, "content_block": block})
+    reader = dialect("api.anthropic.com", "/v1/messages")
+    assert replied(reader, stream, "text/event-stream") == ['tool_result:[{"url": "https://example.com"}]']
+
+
 def test_half_a_character_stops_nothing() -> None:
     told = to_json(conversation(CHAT, b'{"messages": [{"role": "user", "content": "a\\ud83d"}]}'))
     assert json.dumps(told, ensure_ascii=False).encode()

@@ -111,45 +111,6 @@ def test_streams(dialect: Dialect, documents: list[Any], blocks: list[tuple[str,
     assert put_together(dialect, documents) == blocks
 
 
-@pytest.mark.parametrize(
-    ("dialect", "document", "blocks"),
-    [
-        pytest.param(
-            CHAT,
-            {"choices": [{"message": {"content": "a", "reasoning_content": "hm"}}]},
-            [("thinking", "hm"), ("text", "a")],
-            id="chat",
-        ),
-        pytest.param(
-            CHAT,
-            {"choices": [{"message": {"tool_calls": [{"function": {"name": "f", "arguments": "{}"}}]}}]},
-            [("tool", "f({})")],
-            id="chat: tool",
-        ),
-        pytest.param(
-            MESSAGES,
-            {"content": [{"type": "text", "text": "a"}, {"type": "tool_use", "name": "f", "input": {"ä": 1}}]},
-            [("text", "a"), ("tool", 'f({"ä": 1})')],
-            id="messages",
-        ),
-        pytest.param(
-            RESPONSES,
-            {
-                "output": [
-                    {"type": "reasoning", "summary": [{"text": "hm"}]},
-                    {"type": "message", "content": [{"type": "output_text", "text": "a"}]},
-                    {"type": "function_call", "name": "f", "arguments": "{}"},
-                ]
-            },
-            [("thinking", "hm"), ("text", "a"), ("tool", "f({})")],
-            id="responses",
-        ),
-    ],
-)
-def test_documents(dialect: Dialect, document: Any, blocks: list[tuple[str, str]]) -> None:
-    assert put_together(dialect, [document], streaming=False) == blocks
-
-
 def test_at_most_so_many_characters_are_kept() -> None:
     assert put_together(CHAT, [choice(content="abc"), choice(content="def"), choice(content="x")], limit=5) == [
         ("text", "abcde")

@@ -157,7 +157,8 @@ class Figure(Struct, frozen=True, kw_only=True):
 
 
 class Part(Struct, frozen=True, eq=False):
-    """Where generated content stands: `kind` is `text`, `thinking`, `tool` (a tool's name) or `arguments`, or `media`.
+    """Where generated content stands: `kind` is `text`, `thinking`, `tool` (a tool's name), `arguments`, `media`, or
+    `result`, what a tool of the server's own returned.
 
     `types` limits it to messages whose `type` member is one of these. `key` names members that tell which block of
     the reply it belongs to, before what the `[]` of the path add. `where` is a member beside the piece and the value
@@ -225,8 +226,8 @@ class Dialect(Struct, frozen=True, kw_only=True, eq=False):
     decide on hosts that nobody claims. `usage` lists where usage objects stand, the strongest last; the empty path is
     the document itself, of which only what `counts` names is taken (a `Clock` may stand there as well).
     `usage_headers` are read where the body has no usage, and with `headers_fill` for what it leaves out.
-    `parts` are the generated pieces of a message in a stream, `reply` those of a whole document, `prompt` says where
-    the request has what the model reads.
+    `parts` are the generated pieces of a message in a stream, `reply` those of a whole document of which `prompt` does
+    not tell more: it says how messages are written, in the request and in whole replies.
     `streams` says that every request asks for a stream, `grows` that its messages may repeat all of the reply so far.
     `envelope` names a member whose base64 text is the message.
     `ends` are the `type`s (or what stands at `type_at`, or names of events, or whole payloads) after which a stream is

@@ -46,15 +46,19 @@ class Place(Struct, frozen=True):
 
 
 class Prompt(Struct, frozen=True, kw_only=True, eq=False):
-    """How the requests of an API are written.
+    """How the messages of an API are written, in requests and in whole replies.
 
-    `places` come in the order in which the model reads them, `within` are members that may hold all of a request.
+    `places` are those of a request, in the order in which the model reads them, `answer` those of a response that is no
+    stream. `summary` is the member in which a stream's last messages hold such a response. `within` are members that
+    may hold all of a request or a response.
     `content` are the members in which a message holds its parts, `shapes` those of the parts, `beside` those of what
     stands in a message next to them. `roles` renames what stands as a message's role, or as its `type` where it has
     none. The whole content of a message whose role is in `results` is what a tool returned, `call` says for which call.
     """
 
     places: tuple[Place, ...] = ()
+    answer: tuple[Place, ...] = ()
+    summary: str = ""
     within: tuple[str, ...] = ()
     content: tuple[str, ...] = ("content",)
     shapes: tuple[Shape, ...] = ()
@@ -78,5 +82,6 @@ def either(*prompts: Prompt) -> Prompt:
     joined: dict[str, Any] = {
         name: tuple(dict.fromkeys(one for prompt in prompts for one in getattr(prompt, name)))
         for name in Prompt.__struct_fields__
+        if name != "summary"
     }
     return Prompt(**joined)

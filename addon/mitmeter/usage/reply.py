@@ -12,6 +12,8 @@ from mitmeter.usage.paths import dig, path
 from mitmeter.usage.pieces import pieces
 
 TOOL = ("tool", "arguments")
+STRUCTURED = ("arguments", "result")
+FAMILIES = {**dict.fromkeys(TOOL, "tool"), "result": "tool_result"}
 
 
 class Reply:
@@ -48,12 +50,12 @@ class Reply:
 
     def _add(self, part: Part, key: tuple[Any, ...], value: Any) -> None:
         if not isinstance(value, str):
-            if part.kind != "arguments" or not isinstance(value, dict):
+            if part.kind not in STRUCTURED or not isinstance(value, dict | list):
                 return
             value = json.dumps(value, ensure_ascii=False)
         if not value:
             return
-        family = "tool" if part.kind in TOOL else part.medium if part.kind == "media" else part.kind
+        family = FAMILIES.get(part.kind) or (part.medium if part.kind == "media" else part.kind)
         known = self._pieces.setdefault((family, repr(key)), {}).setdefault(part.kind, [])
         if self._grows and known and value.startswith(before := "".join(known)):
             value = value[len(before) :]
@@ -73,4 +75,4 @@ def _block(family: str, kinds: dict[str, list[str]]) -> Block:
         return Block("tool", whole(arguments), name=whole(name) or None)
     if "media" in kinds:
         return Block(family, size=decoded_size(sum(map(len, kinds["media"]))))
-    return Block(family, whole("".join(kinds[family])))
+    return Block(family, whole("".join(text for said in kinds.values() for text in said)))

@@ -1,4 +1,4 @@
-"""What a request gives the model to read: a decoded document -> its turns, in order.
+"""What a request gives the model to read, and what a whole reply holds: a decoded document -> its turns, in order.
 
 Nothing is copied and nothing raises; a turn's pieces hold the values of the document, and there are at most `PARTS`.
 """
@@ -38,14 +38,17 @@ class Said(Struct):
     bare: bool = False
 
 
-def turns(prompt: Prompt, document: Any) -> list[Said]:
-    """Return the turns of a request; what belongs to one and was sent in several pieces is put together."""
+def turns(prompt: Prompt, document: Any, places: tuple[Place, ...] | None = None) -> list[Said]:
+    """Return the turns at these places, of a request or a response.
+
+    What belongs to one turn and was sent in several pieces is put together.
+    """
     together: list[Said] = []
     room = PARTS
     for within in prompt.within:
         held = dig(document, path(within))
         document = held if isinstance(held, dict) else document
-    for said in _said(prompt, document):
+    for said in _said(prompt, document, prompt.places if places is None else places):
         last = together[-1] if together else None
         if said.bare and last is not None and last.role == said.role:
             last.pieces += said.pieces
@@ -57,8 +60,8 @@ def turns(prompt: Prompt, document: Any) -> list[Said]:
     return together
 
 
-def _said(prompt: Prompt, document: Any) -> Iterator[Said]:
-    for place in prompt.places:
+def _said(prompt: Prompt, document: Any, places: tuple[Place, ...]) -> Iterator[Said]:
+    for place in places:
         for _, value in walk(document, path(place.at)):
             if not place.turns:
                 yield Said(place.role, list(islice(pieces(prompt, value, place.kind), PARTS)), bare=True)

@@ -45,25 +45,12 @@ DELTAS = (
     Part("text", "choices[].delta.audio.transcript"),
 )
 
-REPLY = (
-    Part("thinking", "choices[].message.reasoning_content"),
-    Part("thinking", "choices[].message.reasoning"),
-    Part("thinking", "choices[].message.content[].thinking[].text"),
-    Part("text", "choices[].message.content"),
-    Part("text", "choices[].message.content[].text"),
-    Part("text", "choices[].message.refusal"),
-    Part("tool", "choices[].message.tool_calls[].function.name"),
-    Part("arguments", "choices[].message.tool_calls[].function.arguments"),
-    Part("tool", "choices[].message.function_call.name"),
-    Part("arguments", "choices[].message.function_call.arguments"),
-    Part("text", "choices[].message.audio.transcript"),
-)
-
 # A key is an application's or a conversation's: only one with something random in it is the latter's.
 CACHE_KEY = Named("prompt_cache_key", r"^.*(?:[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}|[0-9A-Za-z]{20}).*$")
 
 PROMPT = Prompt(
     places=(Place("user", "messages", turns=True),),
+    answer=(Place("assistant", "choices[].message", turns=True),),
     roles=(("developer", "system"), ("function", "tool")),
     results=("tool",),
     call=("tool_call_id", "name"),
@@ -84,7 +71,10 @@ PROMPT = Prompt(
     ),
     beside=(
         Shape("thinking", ("reasoning_content", "reasoning", "thinking")),
+        Shape("text", ("refusal", "audio.transcript")),
+        Shape("audio", ("audio.data",)),
         Shape("audio", ("audio.id",), encoded=False),
+        Shape("image", ("image_url.url",), each="images[]"),
         Shape("tool", ("function_call.arguments",), name=("function_call.name",)),
         Shape(
             "tool",
@@ -104,7 +94,6 @@ CHAT = Dialect(
     counts=COUNTS,
     finish=("choices[].finish_reason",),
     parts=DELTAS,
-    reply=REPLY,
     sessions=(CACHE_KEY,),
     turns=("messages",),
     prompt=PROMPT,

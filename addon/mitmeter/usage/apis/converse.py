@@ -41,6 +41,7 @@ def _encoded(kind: str, member: str) -> Shape:
 
 PROMPT = Prompt(
     within=("input.converse",),
+    answer=(Place("assistant", "output.message", turns=True),),
     places=(Place("system", "system"), Place("user", "messages", turns=True)),
     shapes=(
         Shape("text", ("text", "guardContent.text.text", "citationsContent.content")),
@@ -76,12 +77,6 @@ CONVERSE = Dialect(
     finish=("stopReason",),
     service_tier=("serviceTier.type",),
     response_id=(),
-    reply=(
-        Part("thinking", "output.message.content[].reasoningContent.reasoningText.text"),
-        Part("text", "output.message.content[].text"),
-        Part("tool", "output.message.content[].toolUse.name"),
-        Part("arguments", "output.message.content[].toolUse.input"),
-    ),
     prompt=PROMPT,
     error_header="x-amzn-errortype",
     system=("system",),

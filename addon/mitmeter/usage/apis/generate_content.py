@@ -41,7 +41,8 @@ def _snake(name: str) -> str:
 
 
 PROMPT = Prompt(
-    within=("request", "generateContentRequest"),
+    within=("request", "generateContentRequest", "response"),
+    answer=(Place("assistant", "candidates[].content", turns=True),),
     places=(
         *(Place("system", at) for at in _either("systemInstruction")),
         Place("user", "contents", turns=True),
@@ -107,7 +108,6 @@ def dialect(within: str = "") -> Dialect:
         service_tier=(f"{within}usageMetadata.serviceTier", f"{within}usageMetadata.trafficType"),
         response_id=(f"{within}responseId",),
         parts=parts(within),
-        reply=parts(within),
         prompt=PROMPT,
         took=(Figure(header="server-timing"),),
         system=("systemInstruction", "system_instruction"),
@@ -122,7 +122,7 @@ EMBED = GENERATE.but(
     operation="embeddings",
     paths=paths("embedContent", "batchEmbedContents"),
     parts=(),
-    reply=(),
+    prompt=PROMPT.but(answer=()),
 )
 COUNT = GENERATE.but(
     api="count_tokens", operation="count_tokens", paths=paths("countTokens", "computeTokens"), consumes=False

@@ -37,13 +37,8 @@ INTERACTIONS = Dialect(
         Part("arguments", "delta.arguments", (), _STEP),
         Part("media", "delta.data", (), _STEP),
     ),
-    reply=(
-        Part("thinking", "steps[].summary[].text"),
-        Part("text", "steps[].content[].text"),
-        Part("tool", "steps[].name"),
-        Part("arguments", "steps[].arguments"),
-    ),
     prompt=Prompt(
+        answer=(Place("assistant", "steps", turns=True),),
         places=(Place("system", "system_instruction"), Place("user", "input", turns=True)),
         roles=(("user_input", "user"), ("model_output", "assistant"), ("model", "assistant")),
         shapes=(

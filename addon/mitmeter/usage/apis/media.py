@@ -11,7 +11,14 @@ from mitmeter.usage.prompt import Place, Prompt, texts
 _NO_REPLY = Keep(response_body=False)
 _NO_UPLOAD = Keep(request_body=False)
 
-PROMPT = Prompt(places=(Place("user", "prompt"), Place("user", "images[].image_url", kind="image")))
+PROMPT = Prompt(
+    places=(Place("user", "prompt"), Place("user", "images[].image_url", kind="image")),
+    answer=(
+        Place("assistant", "data[].revised_prompt"),
+        Place("assistant", "data[].b64_json", kind="image"),
+        Place("assistant", "data[].url", kind="image"),
+    ),
+)
 
 
 def _image(*types: str) -> Part:

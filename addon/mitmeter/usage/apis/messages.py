@@ -26,6 +26,7 @@ _SOURCE = ("source.data", "source.url", "source.file_id", "source.content")
 
 PROMPT = Prompt(
     places=(Place("system", "system"), Place("user", "messages", turns=True)),
+    answer=(Place("assistant", "content"),),
     shapes=(
         Shape("text", ("text",), ("text",)),
         Shape("thinking", ("thinking",), ("thinking",)),
@@ -61,12 +62,7 @@ MESSAGES = Dialect(
         Part("text", "delta.text", ("content_block_delta",), _BLOCK),
         Part("tool", "content_block.name", ("content_block_start",), _BLOCK),
         Part("arguments", "delta.partial_json", ("content_block_delta",), _BLOCK),
-    ),
-    reply=(
-        Part("thinking", "content[].thinking"),
-        Part("text", "content[].text"),
-        Part("tool", "content[].name"),
-        Part("arguments", "content[].input"),
+        Part("result", "content_block.content", ("content_block_start",), _BLOCK),
     ),
     prompt=PROMPT,
     ends=("message_stop",),

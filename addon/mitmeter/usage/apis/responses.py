@@ -35,20 +35,13 @@ DELTAS = (
     Part("media", "partial_image_b64", ("response.image_generation_call.partial_image",), _BLOCK, medium="image"),
 )
 
-REPLY = (
-    Part("thinking", "output[].summary[].text"),
-    Part("text", "output[].content[].text"),
-    Part("text", "output[].content[].refusal"),
-    Part("tool", "output[].name"),
-    Part("arguments", "output[].arguments"),
-    Part("arguments", "output[].input"),
-)
-
 _CALLS = ("computer", "custom_tool", "function", "local_shell", "shell", "apply_patch", "tool_search")
 _SERVED = ("code_interpreter", "file_search", "image_generation", "mcp", "web_search")
 
 PROMPT = Prompt(
     places=(Place("system", "instructions"), Place("system", "prompt"), Place("user", "input", turns=True)),
+    answer=(Place("assistant", "output", turns=True),),
+    summary="response",
     roles=(("developer", "system"),),
     shapes=(
         Shape("text", ("text",), ("input_text", "output_text", "summary_text", "reasoning_text", "text")),
@@ -64,7 +57,7 @@ PROMPT = Prompt(
         Shape("thinking", ("summary", "content"), ("reasoning",)),
         Shape(
             "tool",
-            ("arguments", "input", "action", "operation", "queries", "code"),
+            ("arguments", "input", "action", "operation", "queries", "code", "revised_prompt"),
             tuple(f"{name}_call" for name in (*_CALLS, *_SERVED)),
             name=("name",),
             call=("call_id", "id"),
@@ -95,7 +88,6 @@ RESPONSES = Dialect(
     response_id=("response.id", "id"),
     errors=("error", "response.error"),
     parts=DELTAS,
-    reply=REPLY,
     prompt=PROMPT,
     ends=("response.completed", "response.incomplete", "response.failed"),
     sessions=(Named("conversation"), Named("conversation.id"), CACHE_KEY),

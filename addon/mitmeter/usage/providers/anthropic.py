@@ -9,7 +9,7 @@ https://docs.anthropic.com/en/api/creating-message-batches (made here; what it t
 from mitmeter.usage.apis.messages import COUNT_TOKENS, MESSAGES
 from mitmeter.usage.apis.stored import retrieved
 from mitmeter.usage.dialect import Dialect, Part, Provider, summed
-from mitmeter.usage.prompt import texts
+from mitmeter.usage.prompt import Place, texts
 
 COMPLETE = Dialect(
     api="complete",
@@ -42,7 +42,7 @@ RESULTS = retrieved(
     response_id=(),
     errors=("error",),
     parts=(),
-    reply=(Part("text", "result.message.content[].text"),),
+    prompt=MESSAGES.prompt.but(places=(), answer=(Place("assistant", "result.message.content"),)),
     fold=summed,
 )
 

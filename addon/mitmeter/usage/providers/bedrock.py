@@ -9,6 +9,7 @@ https://docs.aws.amazon.com/bedrock/latest/userguide/model-parameters.html
 """
 
 from mitmeter.usage.apis.chat import CHAT
+from mitmeter.usage.apis.completions import COMPLETIONS
 from mitmeter.usage.apis.converse import CONVERSE, CONVERSE_STREAM, COUNT_TOKENS, MODEL, deltas
 from mitmeter.usage.apis.history import HISTORY
 from mitmeter.usage.apis.messages import MESSAGES
@@ -28,10 +29,16 @@ BARE = Counts(
     input_tokens=("prompt_token_count", "inputTextTokenCount"),
     output_tokens=("generation_token_count", "totalOutputTextTokenCount", "results[].tokenCount"),
 )
-TEXTS = tuple(
-    Part("text", at)
-    for at in ("completion", "generation", "outputText", "outputs[].text", "generations[].text", "text")
+_TEXTS = (
+    "completion",
+    "completions[].data.text",
+    "generation",
+    "outputText",
+    "outputs[].text",
+    "generations[].text",
+    "text",
 )
+TEXTS = (*(Part("text", at) for at in _TEXTS), *COMPLETIONS.parts)
 
 INVOKE = Dialect(
     api="invoke",
@@ -62,7 +69,7 @@ INVOKE = Dialect(
     service_tier=MESSAGES.service_tier,
     response_id=MESSAGES.response_id,
     parts=(*MESSAGES.parts, *CHAT.parts, *deltas("contentBlockStart.", "contentBlockDelta."), *TEXTS),
-    reply=(*MESSAGES.reply, *CHAT.reply, *CONVERSE.reply, *TEXTS, Part("text", "results[].outputText")),
+    reply=(*TEXTS, Part("text", "results[].outputText")),
     prompt=either(MESSAGES.prompt, CHAT.prompt, CONVERSE.prompt, HISTORY, texts("prompt", "inputText", "texts")),
     ends=("message_stop",),
     error_header="x-amzn-errortype",

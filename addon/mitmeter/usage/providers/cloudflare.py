@@ -17,7 +17,7 @@ RUN = CHAT.but(
     path_model=r"/(?P<model>@.+)",
     usage=("usage", "result.usage"),
     parts=(*CHAT.parts, Part("text", "response")),
-    reply=(*CHAT.reply, Part("text", "result.response")),
+    reply=(Part("text", "result.response"),),
 )
 
 PROVIDER = Provider(

@@ -36,14 +36,11 @@ CHAT_V2 = Dialect(
         Part("tool", "delta.message.tool_calls.function.name", ("tool-call-start",), ("index",)),
         Part("arguments", "delta.message.tool_calls.function.arguments", ("tool-call-delta",), ("index",)),
     ),
-    reply=(
-        Part("thinking", "message.content[].thinking"),
-        Part("thinking", "message.tool_plan"),
-        Part("text", "message.content[].text"),
-        Part("tool", "message.tool_calls[].function.name"),
-        Part("arguments", "message.tool_calls[].function.arguments"),
+    prompt=PROMPT.but(
+        shapes=(*PROMPT.shapes, DOCUMENT),
+        beside=(Shape("thinking", ("tool_plan",)), *PROMPT.beside),
+        answer=(Place("assistant", "message", turns=True),),
     ),
-    prompt=PROMPT.but(shapes=(*PROMPT.shapes, DOCUMENT), beside=(Shape("thinking", ("tool_plan",)), *PROMPT.beside)),
     ends=("message-end",),
 )
 

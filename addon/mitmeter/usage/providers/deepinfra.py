@@ -9,6 +9,7 @@ from mitmeter.usage.apis.completions import COMPLETIONS
 from mitmeter.usage.apis.embeddings import EMBEDDINGS
 from mitmeter.usage.apis.messages import MESSAGES
 from mitmeter.usage.dialect import Counts, Dialect, Figure, Part, Provider
+from mitmeter.usage.prompt import texts
 
 INFERENCE = Dialect(
     api="inference",
@@ -20,6 +21,7 @@ INFERENCE = Dialect(
     response_id=("request_id",),
     parts=(Part("text", "token.text"),),
     reply=(Part("text", "results[].generated_text"),),
+    prompt=texts("input"),
 )
 
 PROVIDER = Provider(

@@ -6,6 +6,7 @@ https://lmstudio.ai/docs/developer/rest/endpoints
 """
 
 from mitmeter.usage.dialect import Clock, Counts, Dialect, Part, Provider
+from mitmeter.usage.prompt import Place, Prompt, Shape
 
 STATS = Clock(at="stats", tokens_per_second="tokens_per_second")
 
@@ -29,10 +30,15 @@ STATEFUL_CHAT = Dialect(
         Part("tool", "tool", ("tool_call.arguments",)),
         Part("arguments", "arguments", ("tool_call.arguments",)),
     ),
-    reply=(
-        Part("tool", "output[].tool"),
-        Part("arguments", "output[].arguments"),
-        Part("text", "output[].content"),
+    prompt=Prompt(
+        places=(Place("system", "system_prompt"), Place("user", "input", turns=True)),
+        answer=(Place("assistant", "output", turns=True),),
+        shapes=(
+            Shape("text", ("content",), ("message", "text")),
+            Shape("thinking", ("content",), ("reasoning",)),
+            Shape("tool", ("arguments",), ("tool_call",), name=("tool",)),
+            Shape("image", ("data_url",), ("image",)),
+        ),
     ),
     ends=("chat.end",),
 )

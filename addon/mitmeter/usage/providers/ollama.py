@@ -40,14 +40,9 @@ NATIVE_CHAT = Dialect(
         Part("tool", "message.tool_calls[].function.name"),
         Part("arguments", "message.tool_calls[].function.arguments"),
     ),
-    reply=(
-        Part("thinking", "message.thinking"),
-        Part("text", "message.content"),
-        Part("tool", "message.tool_calls[].function.name"),
-        Part("arguments", "message.tool_calls[].function.arguments"),
-    ),
     turns=("messages",),
     prompt=PROMPT.but(
+        answer=(Place("assistant", "message", turns=True),),
         call=("tool_call_id", "tool_name", "name"),
         beside=(*PROMPT.beside, Shape("image", ("",), each="images[]")),
     ),
@@ -61,6 +56,7 @@ NATIVE_GENERATE = NATIVE_CHAT.but(
     reply=(Part("thinking", "thinking"), Part("text", "response")),
     prompt=PROMPT.but(
         places=(Place("system", "system"), Place("user", "prompt"), Place("user", "images", kind="image")),
+        answer=(),
     ),
 )
 
@@ -70,7 +66,6 @@ NATIVE_EMBED = NATIVE_CHAT.but(
     paths=(r"^(/ollama|/upstream/.+)?/api/embed(dings)?",),
     clocks=(),
     parts=(),
-    reply=(),
     prompt=texts("input", "prompt"),
 )
 

@@ -10,6 +10,7 @@ from mitmeter.usage.apis.embeddings import EMBEDDINGS
 from mitmeter.usage.apis.messages import MESSAGES
 from mitmeter.usage.apis.responses import RESPONSES
 from mitmeter.usage.dialect import Counts, Dialect, Figure, Part, Provider
+from mitmeter.usage.prompt import Place, Prompt, Shape
 
 LANGUAGE_MODEL = Dialect(
     api="language_model",
@@ -32,7 +33,17 @@ LANGUAGE_MODEL = Dialect(
         Part("text", "delta", ("text-delta",), ("id",)),
         Part("arguments", "delta", ("tool-input-delta",), ("id",)),
     ),
-    reply=(Part("text", "content[].text"), Part("tool", "content[].toolName"), Part("arguments", "content[].input")),
+    prompt=Prompt(
+        places=(Place("user", "prompt", turns=True),),
+        answer=(Place("assistant", "content"),),
+        shapes=(
+            Shape("text", ("text",), ("text",)),
+            Shape("thinking", ("text",), ("reasoning",)),
+            Shape("tool", ("input",), ("tool-call",), name=("toolName",), call=("toolCallId",)),
+            Shape("tool_result", ("output.value",), ("tool-result",), call=("toolCallId",)),
+            Shape("media", ("data",), ("file",), name=("filename",), media=("mediaType",)),
+        ),
+    ),
     ends=("finish",),
 )
 

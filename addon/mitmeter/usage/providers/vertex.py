@@ -23,7 +23,6 @@ RAW = MESSAGES.but(
     path_model=MODEL,
     finish=(*MESSAGES.finish, *CHAT.finish),
     parts=(*MESSAGES.parts, *CHAT.parts),
-    reply=(*MESSAGES.reply, *CHAT.reply),
     prompt=either(MESSAGES.prompt, CHAT.prompt),
 )
 
