@@ -18,6 +18,7 @@ from mitmproxy.addonmanager import Loader
 from mitmeter import flows, options, reload
 from mitmeter.column import Column
 from mitmeter.commands import Commands
+from mitmeter.dashboard import live as page
 from mitmeter.exchange import Outcome
 from mitmeter.inflight import InFlight
 from mitmeter.live import Ending, Live, LiveSocket
@@ -108,6 +109,7 @@ class Meter:
             self._column.close()
         self._column = column
         column.follow(self._watched)
+        page.show(settings.folder, settings.port, getattr(ctx.master, "app", None))
         if before is not None:
             before.stop(DRAIN_SECONDS)
             for watched in self._watched.values():
@@ -118,17 +120,16 @@ class Meter:
     def done(self) -> None:
         """Finish what is open as cut, and wait for the worker within a deadline; a reload's successor takes over."""
         worker, self._worker, self._settings = self._worker, None, None
-        if worker is None:
-            return
-        if reload.coming():
+        if worker is not None and reload.coming():
             reload.park(worker, self._watched, self._stop)
-        else:
+        elif worker is not None:
             self._stop(worker, self._watched)
 
     def _stop(self, worker: Worker, watched: Roster) -> None:
         reload.cut(worker, watched, self._begin, STOPPED)
         if not worker.stop(DRAIN_SECONDS):
             log.warning("mitmeter: gave up after %.0f s with exchanges unwritten", DRAIN_SECONDS)
+        page.close()
 
     def requestheaders(self, flow: http.HTTPFlow) -> None:
         """Decide whether the flow is metered, and ask only for codings that can be undone."""

@@ -30,6 +30,7 @@ OPTIONS = (
     Option("meter_body_limit", "16m", "Bytes of each body that a capture keeps (k, m, g allowed)."),
     Option("meter_archive_limit", "2g", "Bytes of captures to keep; the oldest segments go first, rows stay."),
     Option("meter_archive_days", 0, "Days to keep captures (0: until the limit); rows stay."),
+    Option("meter_port", 0, "Port of the page on 127.0.0.1 (0: none; mitmweb has it at /meter)."),
     Option("meter_sync", "never", "What must be on the disk before it counts as written.", ("never", "seal", "write")),
     Option("meter_keep_headers", "", "Headers whose values captures keep too (comma list)."),
     Option("meter_redact_headers", "", "Headers whose values are never kept, nor found elsewhere (comma list)."),
@@ -68,6 +69,8 @@ def settings(values: Mapping[str, Any], confdir: str) -> Settings:
     days = values["meter_archive_days"]
     if days < 0:
         raise ValueError("meter_archive_days: accepted is a number of days, or 0 for no limit by age")
+    if not 0 <= values["meter_port"] <= 65535:
+        raise ValueError("meter_port: accepted is a port, or 0 for no page")
     kept, forced = (header_names(name, values[name]) for name in ("meter_keep_headers", "meter_redact_headers"))
     sessions = header_names("meter_session_headers", values["meter_session_headers"])
     policy = Policy(keep=kept, redact=forced, pii=values["meter_redact_pii"])
@@ -80,4 +83,5 @@ def settings(values: Mapping[str, Any], confdir: str) -> Settings:
         archive_bytes=size("meter_archive_limit", values["meter_archive_limit"]),
         archive_days=days or None,
         sync=values["meter_sync"],
+        port=values["meter_port"],
     )

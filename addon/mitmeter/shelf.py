@@ -33,7 +33,7 @@ type Sync = Literal["never", "seal", "write"]
 type Item = tuple[Exchange, Redacted | None]
 
 SECRET_BYTES = 32
-NAMED = ("meter.db", "meter.db-wal", "meter.db-shm", "secret", "captures", "open")
+NAMED = ("meter.db", "meter.db-wal", "meter.db-shm", "secret", "token", "captures", "open")
 
 
 def private_folder(folder: Path) -> None:
@@ -60,8 +60,13 @@ def private_folder(folder: Path) -> None:
 
 def secret_of(folder: Path) -> bytes:
     """Return the key of the credential hashes, made at first use in `<folder>/secret`, 0600."""
-    path = folder / "secret"
-    fresh = path.with_name(f".secret-{os.getpid()}-{secrets.token_hex(4)}")
+    return kept_secret(folder, "secret")
+
+
+def kept_secret(folder: Path, name: str) -> bytes:
+    """Return random bytes that are made at first use in a file of the folder, 0600; raises OSError."""
+    path = folder / name
+    fresh = path.with_name(f".{name}-{os.getpid()}-{secrets.token_hex(4)}")
     if not path.exists():
         with os.fdopen(private.create(fresh), "wb") as file:
             file.write(secrets.token_bytes(SECRET_BYTES))

@@ -46,7 +46,7 @@ log = logging.getLogger("mitmeter")
 
 
 class Settings(Struct, frozen=True, kw_only=True):
-    """Where and what to keep."""
+    """Where and what to keep, and the port where it is shown, 0 for none."""
 
     folder: Path
     capture: Kept = "all"
@@ -54,6 +54,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     archive_bytes: int = 2 << 30
     archive_days: int | None = None
     sync: Sync = "never"
+    port: int = 0
 
 
 type Show = Callable[[Any, Exchange, int], None]

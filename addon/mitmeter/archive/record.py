@@ -78,7 +78,7 @@ def verify(record: bytes, expected: int | None = None) -> None:
 
 def encode_six(record: Record) -> bytes:
     """The record with llama-swap's six keys and nothing else."""
-    return _dumps(_six_keys(record.ident, record.capture))
+    return _dumps(six_keys(record))
 
 
 def decode(data: bytes) -> Record:
@@ -145,6 +145,11 @@ def _valid_text(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_valid_text(item) for item in value]
     return value
+
+
+def six_keys(record: Record) -> dict[str, Any]:
+    """The record as a map of llama-swap's six keys."""
+    return _six_keys(record.ident, record.capture)
 
 
 def _six_keys(ident: int, capture: Capture) -> dict[str, Any]:

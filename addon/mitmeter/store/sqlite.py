@@ -126,6 +126,11 @@ class Store:
         """From now on a commit returns when it is on the disk: the power may fail right after it."""
         self._connection.execute("PRAGMA synchronous = FULL")
 
+    @property
+    def connection(self) -> sqlite3.Connection:
+        """The connection, for `facts` and what is made of them."""
+        return self._connection
+
     def close(self) -> None:
         """Close it; a second time does nothing."""
         self._connection.close()

@@ -1,0 +1,118 @@
+"""`/api/captures/ID`: what was sent and received, in llama-swap's shape, in full, to download; and its end."""
+
+import sqlite3
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from mitmeter import retention, shelf
+from mitmeter.archive.frame import llama_swap_frame
+from mitmeter.archive.record import Record, RecordError, six_keys
+from mitmeter.dashboard.curl import curl
+from mitmeter.dashboard.desk import Desked
+from mitmeter.dashboard.entry import entry
+from mitmeter.dashboard.reader import Database, Unreadable
+from mitmeter.export.jsonl import capture_json
+from mitmeter.store.rows import Row
+from mitmeter.store.schema import SchemaError
+from mitmeter.store.sqlite import Store
+
+OCTETS = "application/octet-stream"
+# Each view with the ending of a file's name where it is a download.
+VIEWS = {"": "", "full": "", "json": "json", "frame": "zst", "request": "bin", "response": "bin"}
+LARGEST = 2**63 - 1
+
+type Found = tuple[Row, Record | None, str | None]
+type Answer = tuple[int, bytes | str]
+
+
+class Captures(Desked):
+    """One capture."""
+
+    async def get(self, ident: str) -> None:
+        """Send it in the view that is asked for."""
+        view = self.get_query_argument("view", "")
+        if view not in VIEWS:
+            self.refuse(400, f"view is one of {', '.join(filter(None, VIEWS))}")
+            return
+        await self._answer(ident, lambda database, number: _seen(database, number, view), view)
+
+    async def delete(self, ident: str) -> None:
+        """Forget it for good."""
+        await self._answer(ident, _forgotten, "")
+
+    async def _answer(self, ident: str, work: Callable[[Database, int], Answer], view: str) -> None:
+        number = int(ident) if ident.removeprefix("-").isdecimal() and ident.isascii() and len(ident) < 20 else None
+        if number is None:
+            self.refuse(400, "invalid capture ID")
+            return
+        try:
+            answer = await self.desk.captures.ask(lambda database: work(database, min(number, LARGEST)), self.gone)
+        except Unreadable as error:
+            self.refuse(503, str(error))
+            return
+        status, body = answer or (404, "capture not found")
+        if isinstance(body, str):
+            self.refuse(status, body)
+            return
+        if VIEWS[view]:
+            name = f"mitmeter-{number}-{view}.{VIEWS[view]}"
+            self.set_header("Content-Disposition", f'attachment; filename="{name}"')
+        if view in ("frame", "request", "response"):
+            self.send(body, OCTETS)
+        else:
+            self.send(body)
+
+
+def _found(database: Database, ident: int) -> Found | None:
+    row = database.store.row(ident)
+    if row is None:
+        return None
+    try:
+        return row, shelf.capture(database.folder, database.store, ident), None
+    except (OSError, RecordError) as error:
+        return row, None, str(error)
+
+
+def _seen(database: Database, ident: int, view: str) -> Answer:
+    found = _found(database, ident)
+    if found is None:
+        return 404, "capture not found"
+    row, record, wrong = found
+    if view in ("full", "json"):
+        return 200, msgspec.json.encode(full(row, record, wrong))
+    if record is None:
+        return (404, "capture not found") if wrong is None else (500, f"the capture cannot be read: {wrong}")
+    if view == "frame":
+        return 200, llama_swap_frame(record)
+    if view:
+        body: bytes | None = getattr(record.capture, f"{view}_body")
+        return (404, f"no {view} body is kept") if body is None else (200, body)
+    return 200, msgspec.json.encode(six_keys(record))
+
+
+def full(row: Row, record: Record | None, wrong: str | None) -> dict[str, Any]:
+    """Return the entry with all that is known of its capture."""
+    capture = None if record is None else record.capture
+    return {
+        **entry(row),
+        "capture": None if record is None else capture_json(record),
+        "capture_error": wrong,
+        "conversation": None,
+        "timeline": getattr(capture, "timeline", None) or None,
+        "curl": None if capture is None else curl(capture),
+    }
+
+
+def _forgotten(database: Database, ident: int) -> Answer:
+    if database.store.place(ident) is None:
+        return 404, "capture not found"
+    try:
+        with Store(database.folder / "meter.db") as store:
+            told = retention.prune(database.folder, store, [ident], rows=False)
+    except (OSError, SchemaError, sqlite3.Error) as error:
+        return 503, str(error)
+    if told.held:
+        return 409, "a proxy is still writing the file that it lies in: sealed when full, after an hour, or at its end"
+    return 200, msgspec.json.encode({"msg": "ok", "captures": told.captures, "freed_bytes": told.freed_bytes})

@@ -1,0 +1,72 @@
+"""What the answers share: a meter_dir, the threads that read it, and who listens."""
+
+import threading
+from pathlib import Path
+from typing import Any, Literal
+
+import mitmeter
+from mitmeter.dashboard.dear import Dear
+from mitmeter.dashboard.doors import Answering
+from mitmeter.dashboard.feed import Feed
+from mitmeter.dashboard.reader import Reader
+
+type Surface = Literal["mitmweb", "mitmdump", "serve"]
+
+SETTING = "mitmeter"
+
+
+class Desk:
+    """For one meter_dir. Lists do not wait for sums, nor either for what reads captures."""
+
+    def __init__(self, folder: Path, surface: Surface, xsrf_cookie: str | None = None) -> None:
+        self.folder = folder
+        self.lists = Reader(folder, "lists")
+        self.sums = Reader(folder, "sums")
+        self.captures = Reader(folder, "captures")
+        self.feed = Feed(self.lists)
+        self.dear = Dear()
+        self.own_surface = "serve" if surface == "serve" else "mitmdump"
+        self.about = {
+            "version": mitmeter.__version__,
+            "surface": surface,
+            "xsrf_cookie": xsrf_cookie,
+            "flows": "/#/flows/" if surface == "mitmweb" else None,
+            "deletes": True,
+            "in_flight": True,
+        }
+
+    def close(self) -> None:
+        """Let go of everything, of those who listen too."""
+        self.feed.close()
+        for reader in (self.lists, self.sums, self.captures):
+            reader.close()
+
+
+class Desked(Answering):
+    """An answer that is made at the desk, which the application's settings hold."""
+
+    def initialize(self) -> None:
+        """Know once nobody waits any more."""
+        self.gone = threading.Event()
+
+    def prepare(self) -> Any:
+        """Refuse while there is no desk."""
+        answer = super().prepare()
+        if not self._finished and self.settings.get(SETTING) is None:
+            self.refuse(503, "the meter is not running")
+        return answer
+
+    @property
+    def desk(self) -> Desk:
+        """The desk."""
+        desk: Desk = self.settings[SETTING]
+        return desk
+
+    @property
+    def given(self) -> dict[str, list[str]]:
+        """The parameters of the address."""
+        return {name: self.get_query_arguments(name) for name in self.request.query_arguments}
+
+    def on_connection_close(self) -> None:
+        """Note that nobody waits."""
+        self.gone.set()

@@ -1,0 +1,126 @@
+"""What has just happened, for those who listen: new rows, and what is under way."""
+
+import asyncio
+import contextlib
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from mitmeter import inflight
+from mitmeter.dashboard.entry import request
+from mitmeter.dashboard.reader import Database, Reader, Unreadable
+
+PERIOD = 0.25
+MISSED = 200
+LISTENERS = 64
+BEHIND = 1024
+
+type Request = dict[str, Any]
+type Event = tuple[int, str]
+
+
+class Full(Exception):
+    """No more can listen."""
+
+
+class Feed:
+    """Looks for news while somebody listens; to be used on one event loop.
+
+    An event is the id of the newest row at that time, and the data of a server-sent event.
+    """
+
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
+        self._ears: set[asyncio.Queue[Event | None]] = set()
+        self._task: asyncio.Task[None] | None = None
+        self._turns = asyncio.Lock()
+        self._newest: int | None = None
+        self._requests: dict[str, Request] = {}
+
+    @contextlib.contextmanager
+    def listening(self) -> Iterator[asyncio.Queue[Event | None]]:
+        """Hand out a queue of events, None when there will be no more; raises Full."""
+        if len(self._ears) >= LISTENERS:
+            raise Full
+        ear: asyncio.Queue[Event | None] = asyncio.Queue(BEHIND)
+        self._ears.add(ear)
+        if self._task is None:
+            self._task = asyncio.get_running_loop().create_task(self._watch())
+        try:
+            yield ear
+        finally:
+            self._ears.discard(ear)
+            if not self._ears and self._task is not None:
+                self._task.cancel()
+                self._task = self._newest = None
+
+    async def since(self, last: int | None) -> list[Event]:
+        """Return what there is to tell at the beginning: what is under way, and the rows after one that was seen."""
+        await self._turn()
+        newest = self._newest or 0
+        begin = message("inflight", {"operation": "snapshot", "requests": list(self._requests.values())})
+        missed = range(max((newest if last is None else last) + 1, newest - MISSED + 1), newest + 1)
+        return [(newest, begin), *((ident, message("activity", {"id": ident})) for ident in missed)]
+
+    def close(self) -> None:
+        """End it for those who listen."""
+        for ear in list(self._ears):
+            self._drop(ear)
+
+    async def _watch(self) -> None:
+        while True:
+            await asyncio.sleep(PERIOD)
+            await self._turn()
+
+    async def _turn(self) -> None:
+        """Look, and tell those who listen what is new; one at a time, so that nothing falls between two looks."""
+        async with self._turns:
+            try:
+                newest = await self._reader.ask(_newest)
+                told = await asyncio.get_running_loop().run_in_executor(None, inflight.read, self._reader.folder)
+            except (Unreadable, OSError):
+                return
+            for event in self._news(newest or 0, {one.flow_id: request(one) for one in told}):
+                self._tell(event)
+
+    def _news(self, newest: int, requests: dict[str, Request]) -> Iterator[Event]:
+        before, self._newest = self._newest, newest
+        known, self._requests = self._requests, requests
+        if before is None:
+            return
+        for ident in range(max(before, newest - MISSED) + 1, newest + 1):
+            yield ident, message("activity", {"id": ident})
+        for flow_id, one in requests.items():
+            if _lasting(one) != _lasting(known.get(flow_id)):
+                yield newest, message("inflight", {"operation": "upsert", "request": one})
+        for flow_id in known.keys() - requests.keys():
+            yield newest, message("inflight", {"operation": "remove", "id": flow_id})
+
+    def _tell(self, event: Event) -> None:
+        for ear in list(self._ears):
+            try:
+                ear.put_nowait(event)
+            except asyncio.QueueFull:
+                # Whoever is that far behind had better begin anew.
+                self._drop(ear)
+
+    def _drop(self, ear: asyncio.Queue[Event | None]) -> None:
+        self._ears.discard(ear)
+        while ear.full():
+            ear.get_nowait()
+        ear.put_nowait(None)
+
+
+def _newest(database: Database) -> int:
+    found: int | None = database.store.connection.execute("SELECT max(id) FROM exchanges").fetchone()[0]
+    return found or 0
+
+
+def _lasting(one: Request | None) -> Request | None:
+    """What does not change by itself."""
+    return None if one is None else {**one, "elapsed_ms": 0}
+
+
+def message(kind: str, data: Any) -> str:
+    """Return the data of an event as llama-swap writes it: JSON within JSON."""
+    return json.dumps({"type": kind, "data": json.dumps(data)}, separators=(",", ":"))
