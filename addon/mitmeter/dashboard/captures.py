@@ -5,10 +5,12 @@ from collections.abc import Callable
 from typing import Any
 
 import msgspec
+from msgspec.structs import asdict
 
 from mitmeter import retention, shelf
 from mitmeter.archive.frame import llama_swap_frame
 from mitmeter.archive.record import Record, RecordError, six_keys
+from mitmeter.conversation import Conversation, Turn, of_capture
 from mitmeter.dashboard.curl import curl
 from mitmeter.dashboard.desk import Desked
 from mitmeter.dashboard.entry import entry
@@ -17,6 +19,7 @@ from mitmeter.export.jsonl import capture_json
 from mitmeter.store.rows import Row
 from mitmeter.store.schema import SchemaError
 from mitmeter.store.sqlite import Store
+from mitmeter.usage.block import ENCODED, Block, described
 
 OCTETS = "application/octet-stream"
 # Each view with the ending of a file's name where it is a download.
@@ -94,15 +97,33 @@ def _seen(database: Database, ident: int, view: str) -> Answer:
 
 def full(row: Row, record: Record | None, wrong: str | None) -> dict[str, Any]:
     """Return the entry with all that is known of its capture."""
-    capture = None if record is None else record.capture
+    if record is None:
+        more = dict.fromkeys(("conversation", "conversation_left_out", "timeline", "curl"))
+        return {**entry(row), "capture": None, "capture_error": wrong, **more}
+    said = of_capture(row.exchange, record.capture)
     return {
         **entry(row),
-        "capture": None if record is None else capture_json(record),
-        "capture_error": wrong,
-        "conversation": None,
-        "timeline": getattr(capture, "timeline", None) or None,
-        "curl": None if capture is None else curl(capture),
+        "capture": capture_json(record),
+        "capture_error": None,
+        "conversation": messages(said),
+        "conversation_left_out": said.left_out,
+        "timeline": record.capture.timeline or None,
+        "curl": curl(record.capture),
     }
+
+
+def messages(said: Conversation) -> list[dict[str, Any]] | None:
+    """Return the messages of a conversation, the reply last; None where there are none."""
+    reply = (Turn("assistant", said.reply),) if said.reply else ()
+    told = [
+        {"role": turn.role, "blocks": [_block(one, turn.new) for one in turn.blocks]} for turn in said.turns + reply
+    ]
+    return told or None
+
+
+def _block(block: Block, new: bool) -> dict[str, Any]:
+    text = described(block) if block.kind in ENCODED else block.text
+    return {**asdict(block), "text": text, "new": new}
 
 
 def _forgotten(database: Database, ident: int) -> Answer:
