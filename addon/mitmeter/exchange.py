@@ -35,6 +35,7 @@ class Message(Struct, frozen=True, gc=False):
 
 type Source = Literal["body", "headers", "timings"]
 type RateSource = Literal["server", "wire"]
+type CostSource = Literal["provider", "prices"]
 type Headers = tuple[tuple[str, str], ...]
 type Timeline = tuple[tuple[int, int], ...]
 
@@ -91,21 +92,24 @@ class Trace(Struct, frozen=True, kw_only=True):
     """What exporters are told beside the row; it is stored nowhere.
 
     `parent` is the request's `traceparent` header (https://www.w3.org/TR/trace-context/), `port` the server's,
-    `arrivals` are the times in seconds, on any clock, of a stream's chunks from the first generated token to the last.
+    `consumes` says that the API uses tokens, `arrivals` are the times in seconds, on any clock, of a stream's chunks
+    from the first generated token to the last.
     """
 
     parent: str | None = None
     port: int | None = None
+    consumes: bool = True
     arrivals: tuple[float, ...] = ()
 
 
 class Exchange(Struct, frozen=True, kw_only=True):
     """One request with its response, as a row. `reported` holds the server's usage objects verbatim.
 
-    `cost_usd` is the price that the provider itself names, `server_ms` how long it says that it worked, `retry_after_s`
-    when it asks to be asked again, `limits` its rate-limit headers as sent. `session` is a keyed hash that the turns of
-    one conversation share. `stored` says that the answer can be read again by its `response_id`, or that this is such
-    a reading: its tokens count once. `trace` is for exporters.
+    `cost_usd` is what it cost and `cost_source` who says so, the provider itself or a list of prices; `server_ms` is
+    how long the provider says that it worked, `retry_after_s` when it asks to be asked again, `limits` its rate-limit
+    headers as sent. `session` is a keyed hash that the turns of one conversation share. `stored` says that the answer
+    can be read again by its `response_id`, or that this is such a reading: its tokens count once. `trace` is for
+    exporters.
     """
 
     flow_id: str
@@ -140,6 +144,7 @@ class Exchange(Struct, frozen=True, kw_only=True):
     limits: dict[str, str] | None = None
     session: str | None = None
     stored: bool = False
+    cost_source: CostSource | None = None
     trace: Trace | None = None
 
 

@@ -98,7 +98,7 @@ class Meter:
 
     def _start(self, settings: Settings) -> Worker:
         column = Column()
-        before, worker = self._worker, Worker(settings, column.show, self._watched.survey)
+        before, worker = self._worker, Worker(settings, column.show, self._watched.survey, self._watched.__len__)
         try:
             worker.start()
         except OSError as error:

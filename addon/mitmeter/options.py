@@ -7,11 +7,13 @@ from typing import Any
 
 from msgspec import Struct
 
+from mitmeter.outlets import Outgoing, available
 from mitmeter.recorder import Limits
 from mitmeter.redact.policy import Policy
 from mitmeter.worker import Settings
 
 PREFIX = "meter_"
+PORTS = 65535
 
 
 class Option(Struct, frozen=True):
@@ -36,6 +38,10 @@ OPTIONS = (
     Option("meter_redact_headers", "", "Headers whose values are never kept, nor found elsewhere (comma list)."),
     Option("meter_session_headers", "", "Headers that name a request's conversation, before those known (comma list)."),
     Option("meter_redact_pii", False, "Redact e-mail addresses, card and account numbers in bodies too."),
+    Option("meter_prices", "", "A TOML or JSON file of prices; off: none but what providers say."),
+    Option("meter_metrics_port", 0, "Serve /metrics for Prometheus on this port of 127.0.0.1 (0: do not)."),
+    Option("meter_otel", "off", "Send metrics and spans by OTLP (content: and texts).", ("off", "on", "content")),
+    Option("meter_semconv", "latest", "Names of metrics and spans; both: the older ones too.", ("latest", "both")),
 )
 NAMES = tuple(option.name for option in OPTIONS)
 
@@ -73,15 +79,37 @@ def settings(values: Mapping[str, Any], confdir: str) -> Settings:
         raise ValueError("meter_port: accepted is a port, or 0 for no page")
     kept, forced = (header_names(name, values[name]) for name in ("meter_keep_headers", "meter_redact_headers"))
     sessions = header_names("meter_session_headers", values["meter_session_headers"])
+    outgoing = going_out(values)
     policy = Policy(keep=kept, redact=forced, pii=values["meter_redact_pii"])
     return Settings(
         folder=Path(values["meter_dir"] or Path(confdir) / "meter").expanduser().absolute(),
         capture=values["meter_capture"],
         limits=Limits(
-            body=size("meter_body_limit", values["meter_body_limit"]), policy=policy, sessions=tuple(sorted(sessions))
+            body=size("meter_body_limit", values["meter_body_limit"]),
+            policy=policy,
+            sessions=tuple(sorted(sessions)),
+            traced=outgoing.traced,
         ),
         archive_bytes=size("meter_archive_limit", values["meter_archive_limit"]),
         archive_days=days or None,
         sync=values["meter_sync"],
         port=values["meter_port"],
+        outgoing=outgoing,
     )
+
+
+def going_out(values: Mapping[str, Any]) -> Outgoing:
+    """Return what is to be told to whom; raises ValueError that says what is accepted."""
+    port, prices = values["meter_metrics_port"], values["meter_prices"].strip()
+    if not 0 <= port <= PORTS:
+        raise ValueError(f"meter_metrics_port: accepted is a port up to {PORTS}, or 0 for none")
+    wanted = Outgoing(
+        prices=Path(prices).expanduser().absolute() if prices not in ("", "off") else None,
+        listed=prices != "off",
+        measured=values["meter_port"] > 0,
+        metrics_port=port,
+        otel=values["meter_otel"],
+        old_names=values["meter_semconv"] == "both",
+    )
+    available(wanted)
+    return wanted

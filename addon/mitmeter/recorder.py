@@ -352,7 +352,7 @@ class Recorder:
             limits=limits(answer.headers) if answer else None,
             session=self._session(request.document, spent_by),
             stored=self._dialect.stored,
-            trace=trace(opening, self._arrivals(reading)) if self.limits.traced else None,
+            trace=trace(opening, self._dialect, self._arrivals(reading)) if self.limits.traced else None,
         )
 
     def _session(self, document: Any, spent_by: str | None) -> str | None:

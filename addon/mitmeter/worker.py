@@ -23,15 +23,18 @@ from typing import Any
 
 from msgspec import Struct
 
-from mitmeter.exchange import Answer, Exchange, Exporter, Opening, Outcome
+from mitmeter.exchange import Exchange, Exporter
 from mitmeter.inflight import AGE_SECONDS, Board, InFlight
 from mitmeter.live import Ending, Item, Live
-from mitmeter.recorder import Limits, Recorder
+from mitmeter.outlets import Outgoing, Outlets
+from mitmeter.recorder import Limits
 from mitmeter.redact import Redacted
 from mitmeter.redact.policy import Policy
+from mitmeter.rehearsal import rehearse
 from mitmeter.renewal import damaged, renew
 from mitmeter.shelf import Kept, Shelf, Sync, private_folder, secret_of
 from mitmeter.store.schema import SchemaError
+from mitmeter.telemetry.health import Health, archive_bytes
 
 PERIOD = 0.2
 SWITCH = 0.0005
@@ -55,6 +58,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     archive_days: int | None = None
     sync: Sync = "never"
     port: int = 0
+    outgoing: Outgoing = Outgoing()
 
 
 type Show = Callable[[Any, Exchange, int], None]
@@ -68,13 +72,15 @@ class Ended(Struct):
     exchange: Exchange
     redacted: Redacted | None
     size: int
+    at: float
 
 
 class Worker:
     """Turns lives into rows and captures. `show(tag, exchange, id)` is called on the worker's thread for each row.
 
     So is `survey(seconds, policy)`, twice a second: it returns what has been under way for so long, without secrets.
-    And so is each of `exporters` for each row, by name; what one of them raises is counted as `<name>_failures`.
+    And so is each exporter for each row, those of its outlets and `exporters`, by name; what one of them raises is
+    counted as `<name>_failures`. `under_way` counts the open exchanges.
     """
 
     def __init__(
@@ -82,11 +88,16 @@ class Worker:
         settings: Settings,
         show: Show,
         survey: Survey | None = None,
+        under_way: Callable[[], int] = int,
         exporters: Mapping[str, Exporter] = MappingProxyType({}),
     ) -> None:
         self.settings = settings
-        self.exporters = exporters
+        self.outlets = Outlets(settings.outgoing)
+        self.outlets.exporters.update(exporters)
         self.counters: Counter[str] = Counter()
+        self._totals: Counter[str] = Counter()
+        self._under_way = under_way
+        self._waiting_s = self._lag_s = 0.0
         self._show = show
         self._survey = survey
         self._board = Board(settings.folder)
@@ -149,6 +160,8 @@ class Worker:
 
     def _run(self) -> None:
         self._attempt("rehearsal_failures", partial(rehearse, self.settings.limits, self._secret))
+        for name, opening in self.outlets.openings(self.health):
+            self._attempt(f"{name}_failures", opening)
         running = True
         while running:
             waiting = self._take()
@@ -191,7 +204,9 @@ class Worker:
         self._tell_at = time.monotonic() + AGE_SECONDS
         for live in self._open.values():
             live.note()
-        self._board.show(survey(AGE_SECONDS, self.settings.limits.policy), time.time())
+        found = survey(AGE_SECONDS, self.settings.limits.policy)
+        self._waiting_s = max((one.elapsed_ms / 1000 for one in found if one.state == "waiting"), default=0.0)
+        self._board.show(found, time.time())
 
     def _act(self, item: Live | threading.Event | str | None) -> None:
         if isinstance(item, str):
@@ -225,7 +240,8 @@ class Worker:
                 self._count("lagged_bytes", live.lost)
         for exchange, redacted in items:
             size = len(redacted.request_body or b"") + len(redacted.response_body or b"") if redacted else 0
-            self._ended.append(Ended(live.tag, exchange, redacted, size))
+            amended = self._amended(exchange)
+            self._ended.append(Ended(live.tag, amended, redacted, size, ending.at if ending else time.perf_counter()))
             self._ended_bytes += size
 
     def _read(self, live: Live, ending: Ending | None, items: list[Item]) -> None:
@@ -236,6 +252,11 @@ class Worker:
             time.sleep(0)  # the event loop may go first
         if ending is not None:
             items += live.end(ending)
+
+    def _amended(self, exchange: Exchange) -> Exchange:
+        found = [exchange]
+        self._attempt("price_failures", lambda: found.append(self.outlets.amend(exchange)))
+        return found[-1]
 
     def _attempt(self, name: str, work: Callable[[], object]) -> bool:
         """Do what may raise anything: that is counted by name, and costs what was being done, not the thread."""
@@ -272,10 +293,14 @@ class Worker:
         self._spent = False
         for failure in failures[:1]:
             self._complain("captures_dropped", failure, 0)
+        self._totals["captures_dropped"] += len(failures)
+        self._lag_s = max(0.0, time.perf_counter() - waiting[0].at)
         for ended, row in zip(waiting, rows, strict=True):
             self._attempt("show_failures", partial(self._show, ended.tag, row.exchange, row.id))
-            for name, export in self.exporters.items():
+            for name, export in self.outlets.exporters.items():
                 self._attempt(f"{name}_failures", partial(export, row.exchange))
+        for name, (number, why) in self.outlets.lost().items():
+            self._complain(name, why, number)
         self._attempt("trim_failures", self._trim)
 
     def _store_apart(self, ended: Ended) -> None:
@@ -334,6 +359,7 @@ class Worker:
 
     def _count(self, name: str, number: int = 1) -> None:
         self.counters[name] += number
+        self._totals[name] += number
 
     def _complain(self, name: str, what: str, number: int = 1) -> None:
         """Count a failure, and report its first occurrence."""
@@ -342,25 +368,27 @@ class Worker:
             self._complained.add(name)
             log.warning("mitmeter: %s (%s); counted from now on, see `mitmeter stats`", name, what)
 
+    def health(self) -> Health:
+        """Return how the meter itself is; on any thread."""
+        unread = sum(live.fed - live.drained for live in tuple(self._open.values()))
+        return Health(
+            in_flight=self._under_way(),
+            waiting_s=self._waiting_s,
+            queued=self._queue.qsize() + len(self._ended),
+            backlog_bytes=self._taken_bytes - self._done_bytes + unread,
+            lag_s=self._lag_s,
+            archive_bytes=archive_bytes(self.settings.folder),
+            counters=dict(self._totals),
+        )
+
     def _close(self) -> None:
         lost = len(self._ended)
         if lost:
             log.error("mitmeter: %d rows could not be written", lost)
+        self._attempt("outlets_failures", self.outlets.close)
         try:
             self._board.clear()
             if self._shelf is not None:
                 self._shelf.close()
         except (sqlite3.Error, OSError) as error:
             log.warning("mitmeter: closing: %s", error)
-
-
-def rehearse(limits: Limits, secret: bytes) -> None:
-    """Read an exchange that nobody made: what is compiled at its first use does not keep the first rows waiting."""
-    body, head = b'{"model": "none"}', (("content-type", "application/json"),)
-    opening = Opening(
-        flow_id="", started=0.0, zero=0.0, method="POST", url="http://localhost/", headers=head, body=body
-    )
-    recorder = Recorder(opening, None, limits=limits, secret=secret)
-    recorder.answer(Answer(status=200, headers=head), 0.0)
-    recorder.whole(body, 0.0)
-    recorder.close(Outcome.COMPLETE, 0.0)

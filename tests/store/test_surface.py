@@ -25,7 +25,7 @@ PUBLISHED = """
  "credential": "k_9f2c1a7b", "client": {"address": "127.0.0.1", "agent": "drive/1"}, "anomalies": [],
  "has_capture": true, "error_type": null, "response_id": "msg_1", "reported": {"usage": {"input_tokens": 21}},
  "cost_usd": null, "server_ms": 1190.0, "retry_after_s": null, "limits": {"x-ratelimit-remaining-requests": "99"},
- "session": "s_5f1d0c62a9b3e784"}
+ "session": "s_5f1d0c62a9b3e784", "cost_source": null}
 """
 
 EXCHANGE = Exchange(

@@ -109,7 +109,13 @@ _STORED = (
     "CREATE INDEX exchanges_stored ON exchanges (response_id) WHERE stored",
 )
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _ARCHIVE, _TOLD, _SESSION, _STORED)
+# Who names the price: until then it was the provider.
+_PRICED = (
+    "ALTER TABLE exchanges ADD COLUMN cost_source TEXT",
+    "UPDATE exchanges SET cost_source = 'provider' WHERE cost_usd IS NOT NULL",
+)
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _ARCHIVE, _TOLD, _SESSION, _STORED, _PRICED)
 
 
 class SchemaError(Exception):

@@ -66,7 +66,7 @@ class Batch:
         asked = (exchange.response_id, exchange.host, anyone, exchange.started)
         if self._connection.execute(_COUNTED, asked).fetchone() is None:
             return exchange
-        return replace(exchange, usage=Usage(), cost_usd=None)
+        return replace(exchange, usage=Usage(), cost_usd=None, cost_source=None)
 
     def place(self, ident: int, place: Place) -> None:
         """Say where the capture of a row lies; to be called once it lies there."""

@@ -37,6 +37,7 @@ def to_json(row: Row) -> dict[str, Any]:
         "retry_after_s": exchange.retry_after_s,
         "limits": exchange.limits,
         "session": exchange.session,
+        "cost_source": exchange.cost_source,
     }
 
 

@@ -79,7 +79,8 @@ class Counts(Struct, frozen=True, kw_only=True):
     `beside_output` are counts that come on top of the output, `total_without` those that the total leaves out;
     `billed_apart` names a list of extra model calls inside
     one exchange, and the `type`s of those whose tokens the top-level counts leave out. A place with `[]` counts what
-    stands there together. `otherwise` are other vocabularies, where an API hands through the bodies of several: the
+    stands there together. `priced` are counts with a price of their own, by the names that `mitmeter.prices` has for
+    them. `otherwise` are other vocabularies, where an API hands through the bodies of several: the
     input side, and the output side, is that of the first vocabulary that has it.
     """
 
@@ -96,11 +97,12 @@ class Counts(Struct, frozen=True, kw_only=True):
     total_without: tuple[str, ...] = ()
     billed_apart: str | None = None
     billed_apart_types: tuple[str, ...] = ()
+    priced: tuple[tuple[str, str], ...] = ()
     otherwise: tuple["Counts", ...] = ()
 
     def places(self) -> tuple[str, ...]:
         """Return every place that is looked at."""
-        apart = ("billed_apart_types", "otherwise")
+        apart = ("billed_apart_types", "priced", "otherwise")
         values = [getattr(self, name) for name in self.__struct_fields__ if name not in apart]
         named = [value for value in values if isinstance(value, tuple)] + [other.places() for other in self.otherwise]
         return (*(place for value in named for place in value), *filter(None, (self.billed_apart,)))
@@ -306,6 +308,7 @@ class Provider(Struct, frozen=True, kw_only=True):
 
     `hosts` are regular expressions that match the whole host name. An engine that people run themselves has no host;
     its `signs` and `clocks` tell it apart on any host. `sessions` are where its clients name their conversation.
+    `convention` is its name in OpenTelemetry's GenAI conventions and `prices` in lists of prices, where it is another.
     """
 
     name: str
@@ -316,3 +319,5 @@ class Provider(Struct, frozen=True, kw_only=True):
     costs: tuple[Figure, ...] = ()
     took: tuple[Figure, ...] = ()
     sessions: tuple[Named, ...] = ()
+    convention: str = ""
+    prices: str = ""

@@ -141,7 +141,22 @@ def find(method: str, host: str, path: str, upgrades: bool = False) -> Match | N
     `path` has no query, `upgrades` says that the request opens a WebSocket. The first dialect whose path fits wins, so
     a provider lists the longer path first where one ends like another.
     """
+    provider = owner(host)
+    if provider is not None:
+        return next((match for match in _at(provider) if _claims(match.dialect, method, path, upgrades)), None)
+    return next((match for match in _anywhere() if _claims(match.dialect, method, path, upgrades)), None)
+
+
+@cache
+def named(name: str) -> Provider:
+    """Return the provider of this name; one that nobody knows is nothing but its name."""
+    return next((provider for provider in discover() if provider.name == name), Provider(name=name))
+
+
+@lru_cache(maxsize=4096)
+def owner(host: str) -> Provider | None:
+    """Return the provider whose host this is, None where nobody claims it."""
     for provider in discover():
         if any(re.fullmatch(pattern, host, re.IGNORECASE) for pattern in provider.hosts):
-            return next((match for match in _at(provider) if _claims(match.dialect, method, path, upgrades)), None)
-    return next((match for match in _anywhere() if _claims(match.dialect, method, path, upgrades)), None)
+            return provider
+    return None

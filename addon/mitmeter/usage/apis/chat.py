@@ -27,6 +27,10 @@ COUNTS = Counts(
     ),
     total_tokens=("total_tokens",),
     reasoning_by_total=True,
+    priced=(
+        ("input_audio_tokens", "prompt_tokens_details.audio_tokens"),
+        ("output_audio_tokens", "completion_tokens_details.audio_tokens"),
+    ),
 )
 
 DELTAS = (

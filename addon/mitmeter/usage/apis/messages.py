@@ -18,6 +18,11 @@ COUNTS = Counts(
     cache_beside_input=True,
     billed_apart="iterations",
     billed_apart_types=("compaction",),
+    priced=(
+        ("cache_write_5m_tokens", "cache_creation.ephemeral_5m_input_tokens"),
+        ("cache_write_1h_tokens", "cache_creation.ephemeral_1h_input_tokens"),
+        ("web_searches", "server_tool_use.web_search_requests"),
+    ),
 )
 
 _RESULTS = ("bash_code_execution", "code_execution", "mcp", "text_editor_code_execution", "tool_search")

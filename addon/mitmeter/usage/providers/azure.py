@@ -38,6 +38,7 @@ APIS = (
 
 PROVIDER = Provider(
     name="azure",
+    convention="azure.ai.openai",
     hosts=(
         r".+\.openai\.azure\.com",
         r".+\.cognitiveservices\.azure\.com",

@@ -81,6 +81,8 @@ STREAM = INVOKE.but(
 
 PROVIDER = Provider(
     name="bedrock",
+    convention="aws.bedrock",
+    prices="aws",
     hosts=(r"(.+\.)?bedrock-(runtime|mantle)(-fips)?\..+\.(amazonaws\.com(\.cn)?|api\.aws)",),
     dialects=(
         CONVERSE.but(anywhere=True),

@@ -16,6 +16,7 @@ ENGINE = r"/v1/engines/(?P<model>[^/]+)/completions"
 
 PROVIDER = Provider(
     name="copilot",
+    prices="github-copilot",
     hosts=(r"(api|proxy)(\..+)?\.githubcopilot\.com", r"copilot-proxy\.githubusercontent\.com"),
     dialects=(CHAT, RESPONSES, MESSAGES, EMBEDDINGS, COMPLETIONS.but(paths=(ENGINE,), path_model=ENGINE)),
 )

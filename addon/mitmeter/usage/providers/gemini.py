@@ -22,6 +22,8 @@ ASSIST = dialect("response.").but(
 
 PROVIDER = Provider(
     name="gemini",
+    convention="gcp.gemini",
+    prices="google",
     hosts=(r"generativelanguage\.googleapis\.com", r"([a-z-]+-)?cloudcode-pa(\.[a-z]+)?\.googleapis\.com"),
     dialects=(
         *(known.but(anywhere=True) for known in (GENERATE, STREAM, EMBED, COUNT)),

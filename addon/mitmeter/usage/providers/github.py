@@ -9,6 +9,7 @@ from mitmeter.usage.dialect import Provider
 
 PROVIDER = Provider(
     name="github",
+    convention="azure.ai.inference",
     hosts=(
         r"models\.github\.ai",
         r"models\.inference\.ai\.azure\.com",

@@ -21,6 +21,7 @@ OCR = EMBEDDINGS.but(
 
 PROVIDER = Provider(
     name="mistral",
+    convention="mistral_ai",
     took=(Figure(header="x-kong-upstream-latency"), Figure(header="x-envoy-upstream-service-time")),
     hosts=(r"(api|codestral)\.mistral\.ai",),
     dialects=(

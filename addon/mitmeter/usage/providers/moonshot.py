@@ -10,6 +10,8 @@ from mitmeter.usage.dialect import Provider
 
 PROVIDER = Provider(
     name="moonshot",
+    convention="moonshot_ai",
+    prices="moonshotai",
     hosts=(r"api\.moonshot\.(ai|cn)", r"api\.kimi\.com"),
     dialects=(
         CHAT.but(

@@ -10,6 +10,7 @@ from mitmeter.usage.dialect import Provider
 
 PROVIDER = Provider(
     name="ovh",
+    prices="ovhcloud",
     hosts=(r".+\.endpoints\.kepler\.ai\.cloud\.ovh\.net",),
     dialects=(
         CHAT,

@@ -28,6 +28,8 @@ RAW = MESSAGES.but(
 
 PROVIDER = Provider(
     name="vertex",
+    convention="gcp.vertex_ai",
+    prices="google",
     hosts=(
         r"([a-z0-9-]+-)?aiplatform\.googleapis\.com",
         r"aiplatform\.[a-z0-9.-]+\.googleapis\.com",

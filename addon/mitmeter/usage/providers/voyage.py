@@ -13,6 +13,7 @@ COUNTS = EMBEDDINGS.counts.also(input_tokens=("total_tokens",))
 
 PROVIDER = Provider(
     name="voyage",
+    prices="voyageai",
     hosts=(r"api\.voyageai\.com", r"ai\.mongodb\.com"),
     dialects=(
         EMBEDDINGS.but(paths=(r"/v1/(multimodal|contextualized)?embeddings",), counts=COUNTS),

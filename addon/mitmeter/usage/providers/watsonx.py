@@ -31,6 +31,7 @@ GENERATION = Dialect(
 
 PROVIDER = Provider(
     name="watsonx",
+    convention="ibm.watsonx.ai",
     hosts=(r"[a-z0-9-]+\.ml\.cloud\.ibm\.com",),
     dialects=(
         GENERATION,

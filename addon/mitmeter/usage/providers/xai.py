@@ -19,6 +19,8 @@ from mitmeter.usage.dialect import Figure, Provider
 
 PROVIDER = Provider(
     name="xai",
+    convention="x_ai",
+    prices="x-ai",
     hosts=(r"([a-z0-9-]+\.)?api\.x\.ai",),
     dialects=(
         CHAT.but(response_id=("id", "request_id")),

@@ -1,0 +1,118 @@
+"""What happens to each exchange beside being stored: its price, the day's budget, and whom it is told to.
+
+Everything here runs on the worker's thread. What is not asked for is not imported.
+"""
+
+import logging
+from collections.abc import Callable, Iterator
+from functools import partial
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from msgspec import Struct
+
+from mitmeter.exchange import Exchange, Exporter
+
+if TYPE_CHECKING:
+    from mitmeter.prices.pricing import Pricing
+    from mitmeter.telemetry.health import Ask
+    from mitmeter.telemetry.prometheus import Exposition
+
+log = logging.getLogger("mitmeter")
+
+PATIENCE_SECONDS = 15.0
+OTEL = "opentelemetry is not installed; `pip install 'mitmeter[otel]'` has it"
+
+type Content = Literal["off", "on", "content"]
+type Opening = Callable[[], None]
+
+
+class Outgoing(Struct, frozen=True, kw_only=True):
+    """What a user asks for.
+
+    `prices` is a file of the user's own, `listed` asks for the list of prices; `measured` has numbers kept for whoever
+    asks for them, `metrics_port` is where they are served; `old_names` adds those of the older conventions.
+    """
+
+    prices: Path | None = None
+    listed: bool = True
+    measured: bool = False
+    metrics_port: int = 0
+    otel: Content = "off"
+    old_names: bool = False
+
+    @property
+    def traced(self) -> bool:
+        """Whether exporters are to be told what is stored nowhere."""
+        return self.measured or self.metrics_port > 0 or self.otel != "off"
+
+
+def available(wanted: Outgoing) -> None:
+    """Raise ValueError that says what to install, where something is asked for that is not there."""
+    if wanted.otel != "off" and find_spec("opentelemetry") is None:
+        raise ValueError(f"meter_otel: {OTEL}")
+    if wanted.prices is not None:
+        from mitmeter.prices.overrides import read
+
+        try:
+            read(wanted.prices)
+        except ValueError as error:
+            raise ValueError(f"meter_prices: {error}") from error
+
+
+class Outlets:
+    """What is asked for, once it is opened; `exposition` renders `/metrics`."""
+
+    def __init__(self, wanted: Outgoing) -> None:
+        self.wanted = wanted
+        self.exporters: dict[str, Exporter] = {}
+        self.exposition: Exposition | None = None
+        self._pricing: Pricing | None = None
+        self._closing: list[Callable[[], None]] = []
+        self._losing: list[Callable[[], dict[str, tuple[int, str]]]] = []
+
+    def openings(self, health: "Ask") -> Iterator[tuple[str, Opening]]:
+        """Yield what is to be opened, by name; each may raise what it likes."""
+        yield "prices", self._open_prices
+        if self.wanted.traced:
+            yield "measures", partial(self._open_measures, health)
+        if self.wanted.metrics_port:
+            yield "metrics", self._open_metrics
+
+    def amend(self, exchange: Exchange) -> Exchange:
+        """Return an exchange as it is to be stored."""
+        return exchange if self._pricing is None else self._pricing(exchange)
+
+    def lost(self) -> dict[str, tuple[int, str]]:
+        """Return what could not be told on since it was last asked: how many, by name, and why."""
+        found: dict[str, tuple[int, str]] = {}
+        for losing in self._losing:
+            found |= losing()
+        return found
+
+    def close(self) -> None:
+        """Close what was opened."""
+        while self._closing:
+            self._closing.pop()()
+
+    def _open_prices(self) -> None:
+        from mitmeter.prices.pricing import Pricing
+
+        self._pricing = Pricing(self.wanted.prices, listed=self.wanted.listed)
+
+    def _open_measures(self, health: "Ask") -> None:
+        from mitmeter.telemetry.measures import Measures
+        from mitmeter.telemetry.prometheus import Exposition
+
+        measures: Measures = Measures(old_names=self.wanted.old_names)
+        self.exporters["measures"] = measures
+        self.exposition = Exposition(measures, health)
+
+    def _open_metrics(self) -> None:
+        from mitmeter.telemetry.prometheus import Listener
+
+        assert self.exposition is not None
+        listener = Listener(self.exposition, self.wanted.metrics_port, PATIENCE_SECONDS)
+        self._closing.append(listener.close)
+        log.info("mitmeter: numbers for Prometheus at http://127.0.0.1:%d/metrics", listener.port)

@@ -1,0 +1,1 @@
+"""Numbers out: what was metered, told to the systems that people run."""

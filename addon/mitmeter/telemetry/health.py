@@ -1,0 +1,37 @@
+"""How the meter itself is."""
+
+import os
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from pathlib import Path
+
+from msgspec import Struct
+
+
+class Health(Struct, frozen=True, kw_only=True):
+    """What the meter says of itself; `counters` are what was dropped or failed since it began, by name.
+
+    `waiting_s` is how long the one that has waited longest waits for its first generated token, `lag_s` how long after
+    the end of an exchange its row was there, at the last write.
+    """
+
+    in_flight: int = 0
+    waiting_s: float = 0.0
+    queued: int = 0
+    backlog_bytes: int = 0
+    lag_s: float = 0.0
+    archive_bytes: int = 0
+    counters: Mapping[str, int] = {}
+
+
+type Ask = Callable[[], Health]
+
+
+def archive_bytes(folder: Path) -> int:
+    """Return the bytes on disk of the captures in a meter_dir."""
+    total = 0
+    with suppress(OSError), os.scandir(folder / "captures") as found:
+        for entry in found:
+            with suppress(OSError):
+                total += entry.stat(follow_symlinks=False).st_size
+    return total
