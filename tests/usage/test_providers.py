@@ -47,6 +47,14 @@ POST api.cohere.com /v1/generate cohere generate_v1
 POST api.cohere.com /v2/embed cohere embed
 POST api.cohere.com /v2/rerank cohere rerank
 POST gpu-box.lan /v2/chat cohere chat_v2
+POST litellm.lan /cohere/v2/chat cohere chat_v2
+POST litellm.lan /proxy/ollama/api/chat ollama native_chat
+POST litellm.lan /proxy/openai/v1/chat/completions openai chat
+POST litellm.lan /anthropic/v1/messages/ anthropic messages
+POST litellm.lan /gemini/v1beta/models/g:streamGenerateContent gemini stream_generate_content
+POST litellm.lan /bedrock/model/x/converse bedrock converse
+POST API.MISTRAL.AI /v1/conversations mistral conversations
+POST api.mistral.ai /v1/conversations/c1 mistral conversations
 POST api.githubcopilot.com /chat/completions copilot chat
 POST api.business.githubcopilot.com /responses copilot responses
 POST copilot-proxy.githubusercontent.com /v1/engines/copilot-codex/completions copilot completions

@@ -1,7 +1,7 @@
 """What a body says went wrong: (type, message), in the shapes that providers use.
 
 `{"error": {"type", "code", "message"}}`, `{"error": "…"}`, `{"message"}`, `{"Message"}`, `{"detail": "…"}`,
-`{"detail": [{"msg"}]}`, `{"errors": [{"message"}]}`, `[{"error": {…}}]`.
+`{"detail": [{"msg"}]}`, `{"errors": [{"message"}]}`, `{"error": "…", "error_type"}`, `[{"error": {…}}]`.
 """
 
 from http import HTTPStatus
@@ -41,7 +41,7 @@ def read_error(document: Any) -> Error:
         message = _listed(document.get("detail"), "msg") or _listed(document.get("errors"), "message")
     if kind is None and message is not None and not isinstance(error, dict):
         kind = _text(document.get("type")) if document.get("object") == "error" else None
-        kind = kind or _text(document.get("code"))
+        kind = kind or _text(document.get("error_type")) or _text(document.get("code"))
     return shorten(kind), shorten(message)
 
 

@@ -240,6 +240,7 @@ class Reading:
             error = dig(document, path(at))
             if isinstance(error, dict | str) and error:
                 kind, message = read_error({"error": error})
+                kind = kind or (read_error(document)[0] if isinstance(error, str) else None)
                 return kind, message or kind
         kind, message = read_error(document)
         return kind, message or kind
@@ -291,9 +292,15 @@ class Reading:
             prompt, output = faster[0] or prompt, faster[1] or output
         return usage, prompt, output
 
+    @property
+    def ending(self) -> str | None:
+        """Return why it ended; while it goes on, what it says of its state is no reason."""
+        return None if (self.finish or "").lower() in self.dialect.unsettled else self.finish
+
     def _consumes(self) -> bool:
-        """Say whether what is told is consumption, and the last word on it."""
-        return self.dialect.consumes and (self.finish or "").lower() not in self.dialect.unsettled
+        """Say whether what is told is consumption, and if it may be told again, the last word on it."""
+        settled = self.streaming or self.ending == self.finish
+        return self.dialect.consumes and settled
 
     def cost(self, headers: Mapping[str, str]) -> float | None:
         """Return the provider's own price, in US dollars."""

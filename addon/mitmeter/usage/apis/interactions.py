@@ -3,6 +3,7 @@
 https://ai.google.dev/api/interactions-api
 """
 
+from mitmeter.usage.apis.responses import GOING_ON
 from mitmeter.usage.apis.stored import retrieved
 from mitmeter.usage.dialect import Counts, Dialect, Part, replaces
 from mitmeter.usage.prompt import Place, Prompt, Shape
@@ -54,5 +55,6 @@ INTERACTIONS = Dialect(
     type_at="event_type",
     ends=("interaction.completed", "interaction.complete"),
     stored=True,
+    unsettled=GOING_ON,
 )
 INTERACTION = retrieved(INTERACTIONS, r"/v\d+(alpha|beta)?\d*/interactions/(?P<id>[^/]+)", anywhere=True)

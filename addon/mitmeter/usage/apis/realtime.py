@@ -10,7 +10,7 @@ https://github.com/openai/codex/tree/main/codex-rs (the Responses API over a Web
 """
 
 from mitmeter.usage.apis.chat import COUNTS
-from mitmeter.usage.apis.responses import PROMPT, RESPONSES
+from mitmeter.usage.apis.responses import GOING_ON, PROMPT, RESPONSES
 from mitmeter.usage.dialect import Dialect, Part, Socket
 from mitmeter.usage.prompt import Place
 
@@ -60,6 +60,7 @@ REALTIME = Dialect(
         )
     ),
     ends=("response.done",),
+    unsettled=GOING_ON,
     socket=Socket(
         asks=("response.create",),
         begins=("response.created",),

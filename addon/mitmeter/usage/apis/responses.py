@@ -71,6 +71,8 @@ PROMPT = Prompt(
     ),
 )
 
+GOING_ON = ("queued", "in_progress", "pending", "starting", "processing", "validating", "finalizing", "cancelling")
+
 RESPONSES = Dialect(
     api="responses",
     operation="chat",
@@ -94,6 +96,7 @@ RESPONSES = Dialect(
     system=("instructions",),
     turns=("input",),
     stored=True,
+    unsettled=GOING_ON,
 )
 
 COMPACT = RESPONSES.but(api="responses.compact", paths=(r"/responses/compact",), stored=False)

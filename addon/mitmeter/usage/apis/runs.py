@@ -7,6 +7,7 @@ https://platform.openai.com/docs/api-reference/assistants-streaming/events
 """
 
 from mitmeter.usage.apis.chat import COUNTS, PROMPT
+from mitmeter.usage.apis.responses import GOING_ON
 from mitmeter.usage.apis.stored import retrieved
 from mitmeter.usage.dialect import Dialect, Part, replaces
 from mitmeter.usage.prompt import Place, Shape
@@ -38,6 +39,7 @@ RUNS = Dialect(
         Part("arguments", "delta.step_details.tool_calls[].function.arguments"),
     ),
     stored=True,
+    unsettled=GOING_ON,
 )
 
 RUN = retrieved(RUNS, r"/threads/[^/]+/runs/(?P<id>[^/]+)")

@@ -9,10 +9,8 @@ https://platform.openai.com/docs/api-reference/batch/object
 from typing import Any
 
 from mitmeter.usage.apis.chat import COUNTS
-from mitmeter.usage.apis.responses import RESPONSES
+from mitmeter.usage.apis.responses import GOING_ON, RESPONSES
 from mitmeter.usage.dialect import Dialect
-
-UNSETTLED = ("queued", "in_progress", "pending", "starting", "processing", "validating", "finalizing", "cancelling")
 
 
 def retrieved(made: Dialect, *paths: str, **changes: Any) -> Dialect:
@@ -23,7 +21,7 @@ def retrieved(made: Dialect, *paths: str, **changes: Any) -> Dialect:
         methods=("GET",),
         paths=paths,
         stored=True,
-        unsettled=UNSETTLED,
+        unsettled=GOING_ON,
         anywhere=False,
     )
     return again.but(**changes)
@@ -42,6 +40,6 @@ BATCHES = Dialect(
     finish=("status",),
     errors=("error", "errors"),
     stored=True,
-    unsettled=UNSETTLED,
+    unsettled=GOING_ON,
 )
 BATCH = retrieved(BATCHES, r"/v\d+/batches/(?P<id>[^/]+)", r"^/openai/batches/(?P<id>[^/]+)")

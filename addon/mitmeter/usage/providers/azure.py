@@ -12,7 +12,7 @@ from mitmeter.usage.apis.realtime import REALTIME, RESPONSES_SOCKET
 from mitmeter.usage.apis.responses import COMPACT, RESPONSES
 from mitmeter.usage.apis.runs import RUN, RUNS
 from mitmeter.usage.apis.stored import BATCH, BATCHES, RESPONSE
-from mitmeter.usage.dialect import Figure, Provider
+from mitmeter.usage.dialect import Clock, Figure, Provider
 
 DEPLOYMENT = r"/openai/deployments/(?P<model>[^/]+)/"
 
@@ -47,5 +47,6 @@ PROVIDER = Provider(
         r".+\.[a-z0-9]+\.(models|inference)\.ai\.azure\.com",
     ),
     dialects=tuple(dialect.but(path_model=DEPLOYMENT) for dialect in APIS),
+    clocks=(Clock(at="usage.latency_checkpoint", unit=0.001, total_time="total_duration_ms"),),
     took=(Figure(header="x-envoy-upstream-service-time"), Figure(header="ms-azureml-model-time")),
 )

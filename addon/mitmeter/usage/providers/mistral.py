@@ -5,18 +5,31 @@ OCR counts pages, not tokens.
 https://docs.mistral.ai/api/
 https://docs.mistral.ai/api/endpoint/fim
 https://docs.mistral.ai/api/endpoint/ocr
+https://docs.mistral.ai/api/endpoint/beta/conversations
 """
 
 from mitmeter.usage.apis.chat import CHAT
 from mitmeter.usage.apis.embeddings import EMBEDDINGS, MODERATIONS
 from mitmeter.usage.apis.media import SPEECH, TRANSCRIPTIONS
-from mitmeter.usage.dialect import Figure, Keep, Provider
+from mitmeter.usage.dialect import Figure, Keep, Part, Provider
 from mitmeter.usage.prompt import texts
 
 COUNTS = CHAT.counts.also(cache_read_tokens=("num_cached_tokens",))
 
 OCR = EMBEDDINGS.but(
     api="ocr", operation="ocr", paths=(r"/v1/ocr",), usage=("usage_info",), keep=Keep(request_body=False)
+)
+
+CONVERSATIONS = CHAT.but(
+    api="conversations",
+    paths=(r"/v1/conversations(/[^/]+(/restart)?)?",),
+    counts=COUNTS,
+    request_model=("model", "agent_id"),
+    finish=(),
+    response_id=("conversation_id",),
+    parts=(Part("text", "content", ("message.output.delta",), ("output_index",)),),
+    reply=(Part("text", "outputs[].content"), Part("text", "outputs[].content[].text"), Part("tool", "outputs[].name")),
+    ends=("conversation.response.done",),
 )
 
 PROVIDER = Provider(
@@ -38,6 +51,7 @@ PROVIDER = Provider(
         MODERATIONS,
         TRANSCRIPTIONS,
         SPEECH,
+        CONVERSATIONS,
         OCR,
     ),
 )

@@ -4,6 +4,7 @@ The names of the counts come from its documentation, not from a recording.
 https://replicate.com/docs/reference/http
 """
 
+from mitmeter.usage.apis.responses import GOING_ON
 from mitmeter.usage.apis.stored import retrieved
 from mitmeter.usage.dialect import Clock, Counts, Dialect, Part, Provider
 from mitmeter.usage.prompt import Place, Prompt
@@ -20,6 +21,7 @@ PREDICTIONS = Dialect(
     finish=("status",),
     reply=(Part("text", "output[]"), Part("text", "output")),
     stored=True,
+    unsettled=GOING_ON,
     prompt=Prompt(places=(Place("system", "input.system_prompt"), Place("user", "input.prompt"))),
 )
 
