@@ -10,6 +10,7 @@ An exchange goes through these rooms:
   for what they say (a dialect for each API, a file for each provider), `redact` for what may be kept.
 - `shelf` is a meter_dir: `archive` holds captures (CBOR in zstd segments), `store` holds rows (SQLite); both make their
   folders and files through `private`, for their owner alone.
+- `metered` is what readers ask, of a meter_dir (`local`) or of many (`fleet`: `shipper` sends, `remote` reads).
 - `dashboard` is the page and its API, in mitmweb and on a port of its own.
 - `cli` with `tables`, `importing` (of `recordings`) and `surface` is the command line; `view` and `summary` are what
   mitmproxy shows.

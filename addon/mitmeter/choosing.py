@@ -1,6 +1,7 @@
 """Which exchanges a command is about: the options that choose, and text in captures."""
 
 import json
+import os
 import re
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
@@ -12,7 +13,6 @@ import click
 from msgspec import Struct
 from msgspec.structs import replace
 
-from mitmeter import shelf
 from mitmeter.archive.record import Record
 from mitmeter.conversation import WHOLE, reply_of
 from mitmeter.exchange import Outcome
@@ -96,9 +96,11 @@ class Session(click.ParamType):  # type: ignore[type-arg]  # generic in new vers
         """Return how rows name it."""
         text = str(value).strip()
         folder = None if ctx is None else ctx.find_object(Path)
-        if re.fullmatch(r"s_[0-9a-f*?]+", text) or text == "*" or folder is None or not (folder / "secret").exists():
+        named = os.environ.get("MITMETER_SECRET_FILE")
+        secret = Path(named) if named else folder / "secret" if folder is not None else None
+        if re.fullmatch(r"s_[0-9a-f*?]+", text) or text == "*" or secret is None or not secret.exists():
             return text
-        return session(text, (), None, shelf.secret_of(folder)) or text
+        return session(text, (), None, secret.read_bytes()) or text
 
 
 _OPTIONS = (

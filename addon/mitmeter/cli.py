@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 import click
 
 import mitmeter
-from mitmeter import choosing, follow, tables, upkeep
+from mitmeter import choosing, follow, shipping, tables, upkeep
 from mitmeter.archive.record import RecordError
 from mitmeter.choosing import Choice, chosen
 from mitmeter.export import jsonl
@@ -128,7 +128,7 @@ def import_files(folder: Path, files: tuple[Path, ...]) -> None:
     click.echo(f"{told.added} added, {told.known} known already, {told.other} not LLM traffic")
 
 
-for command in (upkeep.export, upkeep.verify, upkeep.prune, upkeep.forget):
+for command in (upkeep.export, upkeep.verify, upkeep.prune, upkeep.forget, shipping.ship):
     main.add_command(command)
 
 

@@ -7,6 +7,8 @@ from typing import Any
 
 from msgspec import Struct
 
+from mitmeter.fleet.address import Address, address
+from mitmeter.fleet.connection import MISSING, installed
 from mitmeter.outlets import Outgoing, available
 from mitmeter.recorder import Limits
 from mitmeter.redact.policy import Policy
@@ -33,6 +35,7 @@ OPTIONS = (
     Option("meter_archive_limit", "2g", "Bytes of captures to keep; the oldest segments go first, rows stay."),
     Option("meter_archive_days", 0, "Days to keep captures (0: until the limit); rows stay."),
     Option("meter_port", 0, "Port of the page on 127.0.0.1 (0: none; mitmweb has it at /meter)."),
+    Option("meter_clickhouse", "", "Also send what is kept to this ClickHouse: clickhouse://user@host/database."),
     Option("meter_sync", "never", "What must be on the disk before it counts as written.", ("never", "seal", "write")),
     Option("meter_keep_headers", "", "Headers whose values captures keep too (comma list)."),
     Option("meter_redact_headers", "", "Headers whose values are never kept, nor found elsewhere (comma list)."),
@@ -67,6 +70,19 @@ def header_names(name: str, value: str) -> frozenset[str]:
     return frozenset(listed)
 
 
+def clickhouse(name: str, value: str) -> Address | None:
+    """Return the address of a fleet, None where none is set; raises ValueError that says what is accepted."""
+    if not value.strip():
+        return None
+    try:
+        found = address(value.strip())
+    except ValueError as error:
+        raise ValueError(f"{name}: {error}") from error
+    if not installed():
+        raise ValueError(f"{name}: {MISSING}")
+    return found
+
+
 def settings(values: Mapping[str, Any], confdir: str) -> Settings:
     """Return what the options come to; raises ValueError that says what is accepted."""
     for option in OPTIONS:
@@ -81,6 +97,7 @@ def settings(values: Mapping[str, Any], confdir: str) -> Settings:
     sessions = header_names("meter_session_headers", values["meter_session_headers"])
     outgoing = going_out(values)
     policy = Policy(keep=kept, redact=forced, pii=values["meter_redact_pii"])
+    fleet = clickhouse("meter_clickhouse", values["meter_clickhouse"])
     return Settings(
         folder=Path(values["meter_dir"] or Path(confdir) / "meter").expanduser().absolute(),
         capture=values["meter_capture"],
@@ -95,6 +112,7 @@ def settings(values: Mapping[str, Any], confdir: str) -> Settings:
         sync=values["meter_sync"],
         port=values["meter_port"],
         outgoing=outgoing,
+        fleet=fleet,
     )
 
 

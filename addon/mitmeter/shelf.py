@@ -202,6 +202,15 @@ type Captured = tuple[Row, Record | None, str | None]
 
 def captures(folder: Path, store: Store, rows: Iterable[Row]) -> Iterator[Captured]:
     """Yield the rows with their captures, and where one cannot be read, why; in order as far as segments are."""
+    for row, data, wrong in records(folder, store, rows):
+        try:
+            yield row, None if data is None else belonging(row, data), wrong
+        except RecordError as error:
+            yield row, None, str(error)
+
+
+def records(folder: Path, store: Store, rows: Iterable[Row]) -> Iterator[tuple[Row, bytes | None, str | None]]:
+    """Yield what `captures` does with the captures as they lie there."""
     placed = [(row, store.place(row.id) if row.has_capture else None) for row in rows]
     reader = SegmentReader(folder / "captures")
     for segment, run in _runs(placed):
@@ -211,12 +220,7 @@ def captures(folder: Path, store: Store, rows: Iterable[Row]) -> Iterator[Captur
             row = wanted[place]
             while bare and bare[0].id < row.id:
                 yield bare.pop(0), None, None
-            try:
-                if isinstance(data, SegmentError):
-                    raise data
-                yield row, belonging(row, data), None
-            except (SegmentError, RecordError) as error:
-                yield row, None, str(error)
+            yield (row, None, str(data)) if isinstance(data, SegmentError) else (row, data, None)
         yield from ((row, None, None) for row in bare)
 
 

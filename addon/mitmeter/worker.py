@@ -24,6 +24,8 @@ from typing import Any
 from msgspec import Struct
 
 from mitmeter.exchange import Exchange, Exporter
+from mitmeter.fleet.address import Address
+from mitmeter.fleet.shipper import Shipper
 from mitmeter.inflight import AGE_SECONDS, Board, InFlight
 from mitmeter.live import Ending, Item, Live
 from mitmeter.outlets import Outgoing, Outlets
@@ -59,6 +61,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     sync: Sync = "never"
     port: int = 0
     outgoing: Outgoing = Outgoing()
+    fleet: Address | None = None
 
 
 type Show = Callable[[Any, Exchange, int], None]
@@ -109,6 +112,7 @@ class Worker:
         self._ended_bytes = 0
         self._thread = threading.Thread(target=self._run, name="mitmeter", daemon=True)
         self._shelf: Shelf | None = None
+        self._shipper = None if settings.fleet is None else Shipper(settings.folder, settings.fleet)
         self._secret = b""
         self._complained: set[str] = set()
         self._failed: Exception | None = None
@@ -125,6 +129,8 @@ class Worker:
         # with Python's 5 ms this thread falls behind a busy event loop, and the loop waits as long for this thread.
         sys.setswitchinterval(min(SWITCH, sys.getswitchinterval()))
         self._thread.start()
+        if self._shipper is not None:
+            self._shipper.start()
 
     def watch(self, live: Live) -> None:
         """Drain this exchange's stream from now on."""
@@ -156,6 +162,8 @@ class Worker:
         """Write what is there and end the thread; False when it took longer."""
         self._queue.put(None)
         self._thread.join(seconds)
+        if self._shipper is not None:
+            self._shipper.stop()
         return not self._thread.is_alive()
 
     def _run(self) -> None:

@@ -6,6 +6,7 @@ proxy that is metered.
 
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from importlib.util import find_spec
 from typing import Any
 
 from mitmeter.fleet.address import Address
@@ -32,6 +33,11 @@ _MEANT: dict[int | None, str] = {
 
 # Of what is sent, not of the server: sending the same again would not help.
 _ABOUT_DATA = frozenset((6, 26, 27, 33, 38, 41, 53, 69, 70, 72, 117, 131, 190, 349, 350, 376, 386, 407, 436, 467))
+
+
+def installed() -> bool:
+    """Say whether the extra is, without importing it."""
+    return find_spec("clickhouse_connect") is not None
 
 
 class FleetError(OSError):

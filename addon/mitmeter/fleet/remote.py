@@ -228,6 +228,8 @@ def _stat(*values: Any) -> Stat:
     # The median of nothing is no number.
     told["first_token_ms"] = told["first_token_ms"] if first_tokens else None
     told["duration_ms"] = told["duration_ms"] if durations else None
+    if told["total_duration_ms"] is not None:
+        told["total_duration_ms"] = round(told["total_duration_ms"], 3)
     return Stat(**told)
 
 

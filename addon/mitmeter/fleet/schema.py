@@ -201,6 +201,19 @@ def _table(
         yield f"CREATE TABLE IF NOT EXISTS {database}.{name}{on} AS {database}.{shard} ENGINE = {spread}"
 
 
+def versioned(address: Address) -> str:
+    """Return the statement that says which version the tables have."""
+    return f"INSERT INTO {quoted(address.database)}.versions (version) VALUES ({VERSION})"
+
+
+def summed_anew(address: Address) -> Iterator[str]:
+    """Yield the statements that add up `minutes` again, each exchange once."""
+    database, on = quoted(address.database), f" ON CLUSTER {quoted(address.cluster)}" if address.cluster else ""
+    suffix = "_shard" if address.cluster else ""
+    yield f"TRUNCATE TABLE {database}.minutes{suffix}{on}"
+    yield f"INSERT INTO {database}.minutes {_added_up(f'{database}.exchanges FINAL')}"
+
+
 def prepare(connection: Connection) -> None:
     """Make what is not there; raises SchemaError where the tables are newer than this version, FleetError."""
     found = version(connection)

@@ -64,6 +64,8 @@ def collect(connection: sqlite3.Connection, group: Group, wanted: Filter = _ALL)
     for values in sums:
         first_token_ms, duration_ms = medians[values[0]]
         summed = dict(zip(_SUMMED, values, strict=True))
+        if summed["total_duration_ms"] is not None:
+            summed["total_duration_ms"] = round(summed["total_duration_ms"], 3)
         stats.append(Stat(**summed, first_token_ms=first_token_ms, duration_ms=duration_ms))
     return stats
 
