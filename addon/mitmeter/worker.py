@@ -25,7 +25,7 @@ from msgspec import Struct
 
 from mitmeter.exchange import Exchange, Exporter
 from mitmeter.fleet.address import Address
-from mitmeter.fleet.shipper import Shipper
+from mitmeter.fleet.shipper import ship_from
 from mitmeter.inflight import AGE_SECONDS, Board, InFlight
 from mitmeter.live import Ending, Item, Live
 from mitmeter.outlets import Outgoing, Outlets
@@ -112,7 +112,7 @@ class Worker:
         self._ended_bytes = 0
         self._thread = threading.Thread(target=self._run, name="mitmeter", daemon=True)
         self._shelf: Shelf | None = None
-        self._shipper = None if settings.fleet is None else Shipper(settings.folder, settings.fleet)
+        self._stop_shipping: Callable[[], object] = tuple
         self._secret = b""
         self._complained: set[str] = set()
         self._failed: Exception | None = None
@@ -129,8 +129,7 @@ class Worker:
         # with Python's 5 ms this thread falls behind a busy event loop, and the loop waits as long for this thread.
         sys.setswitchinterval(min(SWITCH, sys.getswitchinterval()))
         self._thread.start()
-        if self._shipper is not None:
-            self._shipper.start()
+        self._stop_shipping = ship_from(self.settings.folder, self.settings.fleet)
 
     def watch(self, live: Live) -> None:
         """Drain this exchange's stream from now on."""
@@ -162,8 +161,7 @@ class Worker:
         """Write what is there and end the thread; False when it took longer."""
         self._queue.put(None)
         self._thread.join(seconds)
-        if self._shipper is not None:
-            self._shipper.stop()
+        self._stop_shipping()
         return not self._thread.is_alive()
 
     def _run(self) -> None:

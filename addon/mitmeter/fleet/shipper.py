@@ -11,7 +11,7 @@ import os
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -266,6 +266,15 @@ class Shipper:
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None
+
+
+def ship_from(folder: Path, to: Address | None) -> Callable[[], object]:
+    """Send from a meter_dir in a thread of its own; return what ends that, which does nothing where no fleet is set."""
+    if to is None:
+        return tuple
+    shipper = Shipper(folder, to)
+    shipper.start()
+    return shipper.stop
 
 
 def _bounded(rows: list[Row]) -> list[Row]:
