@@ -1,7 +1,8 @@
 """mitmproxy's flows in our words: what the recorder takes from one."""
 
 import uuid
-from functools import lru_cache
+from copy import copy
+from functools import lru_cache, partial
 from typing import Any, BinaryIO
 from urllib.parse import urlsplit, urlunsplit
 
@@ -12,7 +13,7 @@ from mitmproxy.websocket import WebSocketData, WebSocketMessage
 from msgspec import to_builtins
 
 from mitmeter.exchange import Answer, Capture, Client, Exchange, Headers, Opening, Outcome
-from mitmeter.live import Live, LiveSocket
+from mitmeter.live import Answers, Live, LiveSocket, Opens
 from mitmeter.recorder import UNKNOWN
 from mitmeter.tee import Kept
 from mitmeter.usage.registry import Match, find
@@ -24,6 +25,9 @@ SMALL = 1 << 20
 TEXT = 1  # RFC 6455, section 5.2
 
 STREAMS = (b"h2", b"h3")
+
+type Raw = tuple[tuple[bytes, bytes], ...]
+type Heads = dict[bytes, bytes]
 
 MATCHES = 4096
 _MATCHES: dict[tuple[bytes, bytes, str, bytes, bytes | None, bytes, bool], Match | None] = {}
@@ -39,7 +43,14 @@ def text(raw: bytes) -> str:
 
 def fields(headers: http.Headers | None) -> Headers:
     """Return every header line in order."""
-    return tuple((text(name), text(value)) for name, value in headers.fields) if headers is not None else ()
+    return _texts(headers.fields) if headers is not None else ()
+
+
+def _texts(raw: Raw) -> Headers:
+    try:
+        return tuple([(name.decode(), value.decode()) for name, value in raw])
+    except UnicodeDecodeError:
+        return tuple([(text(name), text(value)) for name, value in raw])
 
 
 def filtering(expression: str) -> flowfilter.TFilter | None:
@@ -54,16 +65,17 @@ def filtering(expression: str) -> flowfilter.TFilter | None:
         ) from error
 
 
-def named(request: http.Request) -> dict[bytes, bytes]:
+def named(message: http.Message) -> dict[bytes, bytes]:
     """Return the first value of each header, by lower-case name."""
-    return {name.lower(): value for name, value in reversed(request.headers.fields)}
+    return {name.lower(): value for name, value in reversed(message.headers.fields)}
 
 
-def match(flow: http.HTTPFlow) -> Match | None:
+def match(flow: http.HTTPFlow, heads: Heads | None = None) -> Match | None:
     """Return who reads this flow, None where no dialect recognises it. A HEAD asks for a POST's headers."""
+    heads = named(flow.request) if heads is None else heads
     data = flow.request.data
-    path, opens = data.path.partition(b"?")[0], upgrades(flow.request)
-    key = (data.method, data.http_version, data.host, data.authority, named(flow.request).get(b"host"), path, opens)
+    path, opens = data.path.partition(b"?")[0], heads.get(b"upgrade", b"").lower() == b"websocket"
+    key = (data.method, data.http_version, data.host, data.authority, heads.get(b"host"), path, opens)
     if key not in _MATCHES:
         if len(_MATCHES) >= MATCHES:
             _MATCHES.clear()
@@ -77,11 +89,27 @@ def warm() -> None:
     find("POST", "localhost", "/")
 
 
-def signs_accept_encoding(request: http.Request) -> bool:
+def signs_accept_encoding(request: http.Request, heads: Heads | None = None) -> bool:
     """Say whether an AWS signature covers Accept-Encoding, so that changing it would break the request."""
+    heads = named(request) if heads is None else heads
     query = request.data.path.partition(b"?")[2]
-    signed = (named(request).get(b"authorization", b"") + b"&" + query).lower()
+    signed = (heads.get(b"authorization", b"") + b"&" + query).lower()
     return b"signedheaders=" in signed and b"accept-encoding" in signed
+
+
+def opens(
+    flow: http.HTTPFlow, zero: float, accept_encoding: tuple[bytes, ...] | None = None, uploaded: bytes | None = None
+) -> Opens:
+    """Take the request as it stands now; what is returned puts it into our words, later and on any thread.
+
+    `zero` and the rest as in `opening`.
+    """
+    # Not by their initialisers, which check every member.
+    request, taken = http.Request.__new__(http.Request), http.Headers.__new__(http.Headers)
+    request.data = copy(flow.request.data)
+    request.data.headers = taken
+    taken.fields = flow.request.headers.fields
+    return partial(_opening, flow.id, request, flow.client_conn.peername, zero, accept_encoding, uploaded)
 
 
 def opening(
@@ -94,15 +122,24 @@ def opening(
 
     `zero` is its first byte on the steady clock; `uploaded` is the body where it was streamed, so not on the flow.
     """
-    request = flow.request
+    return opens(flow, zero, accept_encoding, uploaded)()
+
+
+def _opening(
+    flow_id: str,
+    request: http.Request,
+    peer: tuple[str, int] | None,
+    zero: float,
+    accept_encoding: tuple[bytes, ...] | None,
+    uploaded: bytes | None,
+) -> Opening:
     headers = fields(request.headers)
     if accept_encoding is not None:
         kept = [field for field in headers if field[0].lower() != "accept-encoding"]
         place = next((at for at, (name, _) in enumerate(headers) if name.lower() == "accept-encoding"), len(kept))
         headers = (*kept[:place], *(("Accept-Encoding", text(value)) for value in accept_encoding), *kept[place:])
-    peer = flow.client_conn.peername
     return Opening(
-        flow_id=flow.id,
+        flow_id=flow_id,
         started=request.timestamp_start,
         zero=zero,
         method=request.method,
@@ -116,10 +153,19 @@ def opening(
 
 def answer(flow: http.HTTPFlow) -> Answer | None:
     """Return the head of the response, None where there is none."""
-    response = flow.response
-    if response is None:
+    taken = answers(flow)
+    return None if taken is None else taken()
+
+
+def answers(flow: http.HTTPFlow) -> Answers | None:
+    """Take the head of the response as it stands now, None where there is none."""
+    if flow.response is None:
         return None
-    return Answer(status=response.status_code, reason=response.reason or None, headers=fields(response.headers))
+    return partial(_answer, flow.response.status_code, flow.response.data.reason, flow.response.headers.fields)
+
+
+def _answer(status: int, reason: bytes, raw: Raw) -> Answer:
+    return Answer(status=status, reason=reason.decode("latin-1") or None, headers=_texts(raw))
 
 
 def cut_by(flow: http.HTTPFlow) -> Outcome:
@@ -161,8 +207,9 @@ def streams(flow: http.HTTPFlow) -> bool:
     response = flow.response
     if response is None or flow.request.method == "HEAD" or response.status_code in (101, 204, 304):
         return False
-    length = response.headers.get("content-length", "")
-    return is_stream(response.headers.get("content-type", "")) or not length.isdecimal() or int(length) > SMALL
+    heads = named(response)
+    length = heads.get(b"content-length", b"")
+    return is_stream(heads.get(b"content-type", b"").decode("latin-1")) or not length.isdigit() or int(length) > SMALL
 
 
 def fill(flow: http.HTTPFlow, kept: Kept | None) -> None:
@@ -176,15 +223,10 @@ def unseen(flow: http.HTTPFlow, kept: Kept | None) -> bool:
     return kept is not None and not kept.ended and flow.response is not None and flow.response.raw_content is None
 
 
-def upgrades(request: http.Request) -> bool:
-    """Say whether a request opens a WebSocket (RFC 6455, section 4.1)."""
-    return named(request).get(b"upgrade", b"").lower() == b"websocket"
-
-
 def connected(live: Live) -> LiveSocket:
     """Return the connection that an upgrade's exchange has become."""
-    assert live.answer is not None
-    return LiveSocket(live.opening, live.match or UNKNOWN, live.answer, live.tag)
+    assert live.answers is not None
+    return LiveSocket(live.opens, live.match or UNKNOWN, live.answers, live.tag, live.asked_bytes)
 
 
 def closed_by(flow: http.HTTPFlow) -> tuple[Outcome, str | None]:

@@ -136,7 +136,8 @@ class Meter:
         if not flow.live or self._settings is None:
             return
         worker = self._worker or self._start(self._settings)  # a client replay does not wait for `running`
-        match = flows.match(flow)
+        heads = flows.named(flow.request)
+        match = flows.match(flow, heads)
         if not (match if self._filter is None else self._filter(flow)):
             return
         if len(self._watched) >= OPEN:
@@ -144,7 +145,7 @@ class Meter:
             return
         since = max(0.0, time.time() - flow.request.timestamp_start)
         watched = Watched(match, time.perf_counter() - since)
-        if not flows.signs_accept_encoding(flow.request):
+        if not flows.signs_accept_encoding(flow.request, heads):
             watched.accepted = flows.narrow(flow.request)
         if flow.request.stream:
             before = flow.request.stream if callable(flow.request.stream) else None
@@ -193,9 +194,9 @@ class Meter:
 
     def _begin(self, flow: http.HTTPFlow, watched: Watched) -> Live:
         uploaded = watched.upload.content() if watched.upload is not None else None
-        opening = flows.opening(flow, watched.zero, watched.accepted, uploaded)
-        live = Live(opening, watched.match, flow)
-        live.answer, live.answered_at = flows.answer(flow), time.perf_counter()
+        opens = flows.opens(flow, watched.zero, watched.accepted, uploaded)
+        live = Live(opens, watched.match, flow, len(uploaded or flow.request.raw_content or b""))
+        live.answers, live.answered_at = flows.answers(flow), time.perf_counter()
         watched.live = live
         return live
 

@@ -1,6 +1,8 @@
 """An exchange under way, shared between the event loop, which writes, and the worker, which reads."""
 
 from collections import deque
+from collections.abc import Callable
+from functools import cached_property
 from typing import Any
 
 from msgspec import Struct
@@ -14,9 +16,12 @@ from mitmeter.session import Session
 from mitmeter.usage.registry import Match
 
 LAG_LIMIT = 64 << 20
+BEHIND = 4 << 20
 TURN_BYTES = 256 << 10
 
 type Item = tuple[Exchange, Redacted | None]
+type Opens = Callable[[], Opening]
+type Answers = Callable[[], Answer]
 
 
 class Ending(Struct, frozen=True, kw_only=True):
@@ -32,15 +37,18 @@ class Ending(Struct, frozen=True, kw_only=True):
 class Live:
     """An HTTP exchange. `tag` is the caller's own and comes back with the row.
 
-    `fed` and `drained` count bytes and have one writer each. The event loop calls `append`, and sets `answer` and
+    `opens` returns the request, whose body has `asked_bytes`, and `answers` the response's head; the worker calls them.
+    `hurry` is called on the event loop where much has come that was not read.
+    `fed` and `drained` count bytes and have one writer each. The event loop calls `append`, and sets `answers` and
     `ending`; the worker calls `read` and `end`, which may raise what a recorder raises.
     """
 
-    def __init__(self, opening: Opening, match: Match | None, tag: Any = None) -> None:
-        self.opening = opening
+    def __init__(self, opens: Opens, match: Match | None, tag: Any = None, asked_bytes: int = 0) -> None:
+        self.opens = opens
         self.match = match
         self.tag = tag
-        self.answer: Answer | None = None
+        self.asked_bytes = asked_bytes
+        self.answers: Answers | None = None
         self.answered_at = 0.0
         self.fed = 0
         self.drained = 0
@@ -52,14 +60,21 @@ class Live:
         self.handed = 0
         self.progress: Progress | None = None
         self.model: str | None = None
+        self.hurry: Callable[[Live], None] | None = None
+        self._hurried = False
         self._noted = 0
         self._chunks: deque[tuple[bytes, float]] = deque()
         self._recorder: Recorder | None = None
 
-    @property
-    def lags(self) -> bool:
-        """Whether the worker has fallen too far behind to take more."""
-        return self.fed - self.drained > LAG_LIMIT
+    @cached_property
+    def opening(self) -> Opening:
+        """The request."""
+        return self.opens()
+
+    @cached_property
+    def answer(self) -> Answer | None:
+        """The response's head; to be asked for once it is there, or will not come."""
+        return self.answers() if self.answers is not None else None
 
     @property
     def pending(self) -> bool:
@@ -71,21 +86,31 @@ class Live:
         """Bytes of bodies that it holds and that were not read."""
         ending = self.ending
         whole = len(ending.body) if ending is not None and ending.body is not None else 0
-        return self.fed - self.drained + whole + len(self.opening.body or b"")
+        return self.fed - self.drained + whole + self.asked_bytes
 
     def append(self, chunk: bytes, at: float) -> None:
         """Take a chunk on the event loop; drop it when the worker has fallen too far behind."""
-        if self.lags:
-            self.lost += len(chunk)
+        size = len(chunk)
+        ahead = self.fed - self.drained
+        if ahead > BEHIND and not self._room(ahead):
+            self.lost += size
             return
-        self.fed += len(chunk)
+        self.fed += size
         self._chunks.append((chunk, at))
+
+    def _room(self, ahead: int) -> bool:
+        """Ask for what has arrived to be read soon; False where the worker has fallen too far behind to take more."""
+        if self.hurry is not None and not self._hurried:
+            self._hurried = True
+            self.hurry(self)
+        return ahead <= LAG_LIMIT
 
     def read(self, limits: Limits, secret: bytes) -> list[Item]:
         """Read of what has arrived as much as one turn may take; returns what ended by that."""
+        self._hurried = False
         recorder = self._recorder
         if recorder is None:
-            if self.answer is None and self.ending is None:
+            if self.answers is None and self.ending is None:
                 return []
             recorder = self._recorder = Recorder(self.opening, self.match, limits=limits, secret=secret)
             if self.answer is not None:
@@ -129,16 +154,17 @@ class Live:
 class LiveSocket(Live):
     """A WebSocket connection: its messages have a sender, and each response on it makes a row."""
 
-    def __init__(self, opening: Opening, match: Match, answer: Answer, tag: Any = None) -> None:
-        super().__init__(opening, match, tag)
-        self.answer = answer
+    def __init__(self, opens: Opens, match: Match, answers: Answers, tag: Any = None, asked_bytes: int = 0) -> None:
+        super().__init__(opens, match, tag, asked_bytes)
+        self.answers = answers
         self._reader = match
         self._frames: deque[tuple[bytes, float, bool]] = deque()
         self._session: Session | None = None
 
     def hear(self, content: bytes, at: float, from_client: bool) -> None:
         """Take a message on the event loop; drop it when the worker has fallen too far behind."""
-        if self.lags:
+        ahead = self.fed - self.drained
+        if ahead > BEHIND and not self._room(ahead):
             self.lost += len(content)
             return
         self.fed += len(content)
@@ -151,6 +177,7 @@ class LiveSocket(Live):
 
     def read(self, limits: Limits, secret: bytes) -> list[Item]:
         """Read of what has arrived as much as one turn may take; returns the responses that ended by that."""
+        self._hurried = False
         session = self._session
         if session is None:
             assert self.answer is not None

@@ -78,7 +78,7 @@ def _describe(flow: http.HTTPFlow, known: Watched, policy: Policy) -> None:
     """Note what does not change any more; anew once the response is there, and once it has named its model."""
     live, row = known.live, known.described
     said = live.model if live is not None else None
-    answered = live is not None and live.answer is not None
+    answered = flow.response is not None
     if row is None or answered is not (row.status is not None) or (said is not None and row.model is None):
         known.described = _row(flow, known, policy, said, bodies=True)
 

@@ -1,8 +1,9 @@
 """The one thread: drains tees, feeds recorders, calls the sinks.
 
 The event loop only appends to deques and puts ended exchanges on a queue. Everything that costs time happens here.
-What ends within `LINGER` seconds is written together, since a commit costs as much as the rest of an exchange. Open
-streams are drained every `PERIOD` seconds, so that memory, live progress and the work at a stream's end stay bounded.
+What ends within `LINGER` seconds is written together, the longer time where much ends: a commit costs more than an
+exchange, and taking turns with the event loop as much. Open streams are drained every `PERIOD` seconds, so that memory,
+live progress and the work at a stream's end stay bounded.
 No turn takes long, and between turns the event loop may go first. What cannot be kept up with or written is dropped,
 counted by name and reported in one line.
 """
@@ -40,7 +41,8 @@ from mitmeter.telemetry.health import Health, archive_bytes
 
 PERIOD = 0.2
 SWITCH = 0.0005
-LINGER = 0.02
+LINGER = (0.02, 0.08)
+BUSY = 8
 BACKLOG = 1000
 TOGETHER = 64
 WAITING_BYTES = 256 << 20
@@ -106,6 +108,8 @@ class Worker:
         self._board = Board(settings.folder)
         self._open: dict[int, Live] = {}
         self._queue: queue.SimpleQueue[Live | threading.Event | str | None] = queue.SimpleQueue()
+        self._watched: deque[Live] = deque()
+        self._linger = LINGER[0]
         self._taken_bytes = 0
         self._done_bytes = 0
         self._ended: deque[Ended] = deque()
@@ -132,7 +136,12 @@ class Worker:
         self._stop_shipping = ship_from(self.settings.folder, self.settings.fleet)
 
     def watch(self, live: Live) -> None:
-        """Drain this exchange's stream from now on."""
+        """Drain this exchange's stream from now on, which need not be at once."""
+        live.hurry = self._hurry
+        self._watched.append(live)
+
+    def _hurry(self, live: Live) -> None:
+        self._drain_at = 0.0
         self._queue.put(live)
 
     def end(self, live: Live, ending: Ending) -> None:
@@ -190,17 +199,18 @@ class Worker:
         taken: list[Live | threading.Event | str | None] = []
         try:
             taken.append(self._queue.get(timeout=wait))
-            if isinstance(taken[0], Live):
-                time.sleep(LINGER)
+            if isinstance(taken[0], Live) and taken[0].ending is not None:
+                time.sleep(self._linger)
             while len(taken) < BACKLOG:
                 taken.append(self._queue.get_nowait())
         except queue.Empty:
             pass
+        self._linger = LINGER[len(taken) >= BUSY]
         return taken
 
     def _patience(self) -> float | None:
         """Return for how many seconds nothing is to be done; None is for ever."""
-        due = [self._drain_at] if self._open or self._ended else []
+        due = [self._drain_at] if self._open or self._ended or self._watched else []
         if self._survey is not None:
             due.append(self._tell_at)
         return max(0.0, min(due) - time.monotonic()) if due else None
@@ -226,6 +236,10 @@ class Worker:
                     self._write()
 
     def _drain(self) -> None:
+        while self._watched:
+            live = self._watched.popleft()
+            if not live.finished:
+                self._open[id(live)] = live
         for live in tuple(self._open.values()):
             self._advance(live)
         self._drain_at = time.monotonic() + PERIOD
