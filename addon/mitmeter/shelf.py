@@ -22,6 +22,7 @@ from mitmeter.archive.segments import SegmentError, SegmentReader, SegmentWriter
 from mitmeter.exchange import Exchange, Place
 from mitmeter.recovery import Verdict
 from mitmeter.redact import Redacted, without_bodies
+from mitmeter.reserve import Reserve
 from mitmeter.store.rows import Row
 from mitmeter.store.sqlite import Batch, Store
 
@@ -33,7 +34,7 @@ type Sync = Literal["never", "seal", "write"]
 type Item = tuple[Exchange, Redacted | None]
 
 SECRET_BYTES = 32
-NAMED = ("meter.db", "meter.db-wal", "meter.db-shm", "secret", "token", "captures", "open")
+NAMED = ("meter.db", "meter.db-wal", "meter.db-shm", "secret", "token", "captures", "open", "reserve")
 
 
 def private_folder(folder: Path) -> None:
@@ -93,6 +94,7 @@ class Shelf:
         self.store = Store(folder / "meter.db")
         self.captures = folder / "captures"
         self._sync = sync
+        self._reserve = Reserve(folder)
         self._writer = SegmentWriter(self.captures, sync_seals=sync != "never")
         if sync == "write":
             self.store.sync_commits()
@@ -142,7 +144,9 @@ class Shelf:
         kept = redacted if self.kept == "all" else without_bodies(redacted)
         row = to_builtins(exchange)
         del row["trace"]
-        batch.place(ident, self._writer.append(encode(ident, kept, row), now))
+        record = encode(ident, kept, row)
+        self._reserve.take(len(record))
+        batch.place(ident, self._writer.append(record, now))
 
     def trim(self, now: float, limit_bytes: int, days: int | None) -> list[str]:
         """Delete the oldest segments beyond a size or an age, but none that a writer has open; rows stay.
@@ -155,7 +159,14 @@ class Shelf:
             self._recovered = not self.recover().left
         self._limits = (limit_bytes, days)
         self.seal(now, SEAL_SECONDS)
-        return retention.trim(self.folder, self.store, now, limit_bytes, days)
+        gone = retention.trim(self.folder, self.store, now, limit_bytes, days)
+        self._reserve.put_by()
+        return gone
+
+    def relieve(self) -> None:
+        """Make room for rows on a disk that is full; raises sqlite3.Error and OSError."""
+        self._reserve.give_up()
+        self.store.scrub()
 
     def recover(self) -> Verdict:
         """Index what writers that died have left; raises sqlite3.Error and OSError."""

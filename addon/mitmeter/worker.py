@@ -348,6 +348,8 @@ class Worker:
             if self._ended_bytes <= WAITING_BYTES:
                 break
             self._strip(ended)
+        if self._spent and self._shelf is not None:
+            self._attempt("relief_failures", self._shelf.relieve)
         if damaged(error):
             self._attempt("renew_failures", self._renew)
         time.sleep(PERIOD)

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import pytest
 from faulty import complaints, counters, disk, remount, until
@@ -45,6 +46,42 @@ def test_a_disk_that_fills_under_load(upstream: Provider, tmp_path: Path) -> Non
         assert one(proxy, "afterwards")["outcome"] == "complete"
         assert sum(counters(proxy.meter_dir).values()) > 0
         assert len(rows(proxy.meter_dir)) + counters(proxy.meter_dir).get("rows_dropped", 0) == 201
+        assert proxy.stop() == 0
+        assert "Traceback" not in proxy.output
+
+
+def fill(path: Path) -> None:
+    """All that is left of its disk."""
+    with path.open("wb", buffering=0) as file, contextlib.suppress(OSError):
+        while file.write(bytes(4096)) == 4096:
+            pass
+
+
+def test_rows_get_through_on_a_disk_that_stays_full(upstream: Provider, tmp_path: Path) -> None:
+    """Captures stop first; then somebody else takes all that is left, and the rows still find what was put by."""
+    with disk(tmp_path / "disk", "12m") as small, Mitm(upstream.url, tmp_path, meter_dir=small / "meter") as proxy:
+        asked = 0
+
+        def exchanges(number: int, body: dict[str, Any]) -> None:
+            nonlocal asked
+            with ThreadPoolExecutor(4) as pool:
+                list(pool.map(lambda at: ask(proxy.port, f"full-{asked + at}", body=body), range(number)))
+            asked += number
+            assert len(wait_rows(proxy.meter_dir, asked, 20)) == asked
+
+        noise = {**STREAM, "messages": [{"role": "user", "content": secrets.token_hex(150_000)}]}
+        exchanges(1, STREAM)
+        for _ in range(40):
+            noise["messages"][0]["content"] = secrets.token_hex(150_000)
+            exchanges(2, noise)
+        captured = [row for row in rows(proxy.meter_dir) if row["has_capture"]]
+        assert 20 < len(captured) < asked
+        assert counters(proxy.meter_dir)["captures_dropped"] == asked - len(captured)
+        assert "the disk is nearly full" in proxy.output
+        fill(small / "filler")
+        exchanges(300, STREAM)
+        exchanges(200, STREAM)
+        assert counters(proxy.meter_dir).get("rows_dropped", 0) == 0
         assert proxy.stop() == 0
         assert "Traceback" not in proxy.output
 
