@@ -35,24 +35,25 @@ class Reserve:
                 raise NoRoom(f"the disk is nearly full, {free >> 20} MiB are left: captures wait, rows do not")
         self._left -= size
 
-    def put_by(self) -> None:
-        """Fill the file, where that leaves room enough; costs nothing where it is filled. Raises OSError."""
+    def put_by(self) -> bool:
+        """Fill the file where that leaves room enough, and say whether it is filled. Raises OSError."""
+        if self._path.exists() and self._path.stat().st_size:
+            return True
         free, total = self._free()
         size = min(PUT_BY_BYTES, total // PUT_BY_SHARE)
-        if free < 2 * min(KEPT_BYTES, total // KEPT_SHARE) or (self._path.exists() and self._path.stat().st_size):
-            return
+        if free < 2 * min(KEPT_BYTES, total // KEPT_SHARE):
+            return False
         with contextlib.suppress(FileExistsError):
             os.close(private.create(self._path))
         handle = os.open(self._path, os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
         with os.fdopen(handle, "wb") as file:
-            os.posix_fallocate(file.fileno(), 0, size)
+            file.write(os.urandom(size))  # some filesystems do not store zeros
+        return True
 
-    def give_up(self) -> bool:
-        """Empty the file; say whether there was something in it. Raises OSError."""
-        held = self._path.exists() and self._path.stat().st_size > 0
-        if held:
+    def give_up(self) -> None:
+        """Empty the file. Raises OSError."""
+        with contextlib.suppress(FileNotFoundError):
             os.truncate(self._path, 0)
-        return held
 
     def _free(self) -> tuple[int, int]:
         told = os.statvfs(self._folder)

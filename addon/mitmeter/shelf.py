@@ -95,6 +95,7 @@ class Shelf:
         self.captures = folder / "captures"
         self._sync = sync
         self._reserve = Reserve(folder)
+        self._tight = False
         self._writer = SegmentWriter(self.captures, sync_seals=sync != "never")
         if sync == "write":
             self.store.sync_commits()
@@ -132,6 +133,10 @@ class Shelf:
                 batch.count(name, number)
             if self._sync == "write":
                 self._writer.sync()
+        if self._tight:
+            # Else the write-ahead log takes what room there is, and the database cannot grow by what is in it.
+            with contextlib.suppress(sqlite3.Error):
+                self.store.scrub()
         if self._writer.begun != self._begun:
             self._begun = self._writer.begun
             if self._limits is not None:
@@ -160,11 +165,13 @@ class Shelf:
         self._limits = (limit_bytes, days)
         self.seal(now, SEAL_SECONDS)
         gone = retention.trim(self.folder, self.store, now, limit_bytes, days)
-        self._reserve.put_by()
+        if self._reserve.put_by():
+            self._tight = False
         return gone
 
     def relieve(self) -> None:
         """Make room for rows on a disk that is full; raises sqlite3.Error and OSError."""
+        self._tight = True
         self._reserve.give_up()
         self.store.scrub()
 

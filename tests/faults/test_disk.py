@@ -79,8 +79,7 @@ def test_rows_get_through_on_a_disk_that_stays_full(upstream: Provider, tmp_path
         assert counters(proxy.meter_dir)["captures_dropped"] == asked - len(captured)
         assert "the disk is nearly full" in proxy.output
         fill(small / "filler")
-        exchanges(300, STREAM)
-        exchanges(200, STREAM)
+        exchanges(400, STREAM)
         assert counters(proxy.meter_dir).get("rows_dropped", 0) == 0
         assert proxy.stop() == 0
         assert "Traceback" not in proxy.output
