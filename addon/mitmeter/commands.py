@@ -144,7 +144,8 @@ def _found(folder: Path, text: str, filters: Sequence[str]) -> str:
     choice: Choice = replace(choosing.parse(filters, folder), grep=text)
     found, whole = reports.find(folder, choice, FIND_SECONDS, _tell)
     listed = _listed()
-    lines = [f"{len(found)} exchanges with {text!r}" + ("" if whole else ", the newest that were read")]
+    many = f"{len(found)} exchange{'' if len(found) == 1 else 's'}"
+    lines = [f"{many} with {text!r}" + ("" if whole else ", the newest: there may be more")]
     for one in found:
         exchange = one.row.exchange
         where = "flow" if exchange.flow_id in listed else "no longer listed: flow"

@@ -119,7 +119,7 @@ def _alive(pid: int) -> bool:
 
 
 def words(state: Doing, elapsed_ms: float, response_bytes: int, usage: Usage | None) -> str:
-    """Return `generating · 12 s · 29 tok · 4.1 kB`."""
+    """Return `generating 12 s · 29 tok · 4.1 kB`."""
     told = "" if usage is None or usage.output_tokens is None else f"{usage.output_tokens} tok"
     size = f"{response_bytes / 1000:.1f} kB" if response_bytes else ""
-    return " · ".join(filter(None, [state, f"{elapsed_ms / 1000:.0f} s", told, size]))
+    return " · ".join(filter(None, [f"{state} {elapsed_ms / 1000:.0f} s", told, size]))

@@ -36,17 +36,17 @@ def tokens(exchange: Exchange) -> str:
 
 
 def remark(exchange: Exchange) -> str:
-    """Return the numbers first: `4321→29 tok · 153 ms · 26 t/s`, then what went wrong."""
+    """Return the tokens first, then what went wrong, then the times: `4321→29 tok · 153 ms · 26 t/s`."""
     timing = exchange.timing
     waited = timing.first_token_ms if timing.first_token_ms is not None else timing.duration_ms
+    wrong = exchange.outcome is not Outcome.COMPLETE
     words = [
         tokens(exchange),
+        *((exchange.outcome.value.replace("_", " "), printable(exchange.error)) if wrong else ()),
         "" if waited is None else f"{waited:.0f} ms",
         "" if timing.tokens_per_second is None else f"{timing.tokens_per_second:.0f} t/s",
         f"{exchange.usage.cache_read_tokens} cached" if exchange.usage.cache_read_tokens else "",
     ]
-    if exchange.outcome is not Outcome.COMPLETE:
-        words += [exchange.outcome.value.replace("_", " "), printable(exchange.error)]
     return " · ".join(filter(None, words))
 
 

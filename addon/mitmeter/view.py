@@ -1,35 +1,36 @@
-"""The mitmproxy content view: numbers first, then the reply as people read it.
+"""The mitmproxy content view of requests and responses: numbers first, then the conversation as people read it.
 
 It runs on the event loop each time someone looks, so its input, its output and the width of its lines are bounded.
+A message of a WebSocket is shown as the JSON that it is.
 """
 
-import textwrap
 from typing import Any
 
 from mitmproxy import http
 from mitmproxy.contentviews import Contentview, Metadata, SyntaxHighlight
 from msgspec import to_builtins
 
-from mitmeter import flows
+from mitmeter import flows, transcript
+from mitmeter.conversation import Conversation, Limits, reply_blocks, request_turns
 from mitmeter.exchange import Outcome
-from mitmeter.recorder import Limits, Recorder
+from mitmeter.recorder import Limits as BodyLimits
+from mitmeter.recorder import Recorder
 from mitmeter.summary import count, printable
-from mitmeter.usage.block import ENCODED, Block, described
 from mitmeter.usage.registry import Match
-from mitmeter.usage.reply import Reply
-from mitmeter.wire import MessageDecoder
 from mitmeter.wire.codings import Codings
 
 NOTES = "mitmeter"
-WIDTH = 110
-SHOWN = 1 << 18
 PRIORITY = 5
-RULE = 60
+OPENINGS = (b"{", b"[")
 TIMES = {"headers": "headers_ms", "first byte": "first_byte_ms", "first token": "first_token_ms", "all": "duration_ms"}
+RATES = {"prompt": "prompt_per_second", "generation": "tokens_per_second"}
+SHOWN = Limits(text=1 << 18, block=1 << 16, turns=200, body=8 << 20)
+
+type Message = http.Request | http.Response
 
 
 class ExchangeView(Contentview):
-    """Shows an LLM response: tokens, clock, outcome, and the text, thinking and tool calls put together."""
+    """Shows what is said to a model, with what is new set apart, and what it replied, put together."""
 
     @property
     def name(self) -> str:
@@ -38,42 +39,71 @@ class ExchangeView(Contentview):
 
     @property
     def syntax_highlight(self) -> SyntaxHighlight:
-        """Highlight the numbers as YAML."""
-        return "yaml"
+        """No highlighting: it is text."""
+        return "none"
 
     def render_priority(self, data: bytes, metadata: Metadata) -> float:
-        """Return a high priority for responses of metered flows, a negative one for all else."""
-        if not data or _reader(metadata) is None:
+        """Return a high priority for what a dialect reads, a negative one for all else."""
+        found = _read_by(metadata)
+        if not data or found is None:
             return -1
+        message, reader = found
+        if isinstance(message, http.Request):
+            readable = data.lstrip()[:1] in OPENINGS and bool(reader.dialect.prompt.places)
+            return PRIORITY if readable else -1
         return PRIORITY
 
     def prettify(self, data: bytes, metadata: Metadata) -> str:
-        """Return the text to show; raises ValueError where no dialect reads the flow."""
-        reader = _reader(metadata)
-        flow, response = metadata.flow, metadata.http_message
-        if reader is None or not isinstance(flow, http.HTTPFlow) or not isinstance(response, http.Response):
-            raise ValueError("not a response of an LLM API")
-        body = _decoded(response, data)
+        """Return the text to show; raises ValueError where no dialect reads the message, or finds nothing in it."""
+        found = _read_by(metadata)
+        flow = metadata.flow
+        if found is None or not isinstance(flow, http.HTTPFlow):
+            raise ValueError("not a message of an LLM API")
+        message, reader = found
         row = flow.metadata.get(NOTES)
-        shown = numbers(row if isinstance(row, dict) else _row(flow, reader, body))
-        return "\n".join([*shown, *conversation(_blocks(reader, response, body))])
+        known = row if isinstance(row, dict) else None
+        if isinstance(message, http.Request):
+            return "\n".join(_asked(data, reader, known))
+        return "\n".join(_answered(data, flow, reader, known))
 
 
-def _reader(metadata: Metadata) -> Match | None:
-    flow = metadata.flow
-    if not isinstance(flow, http.HTTPFlow) or not isinstance(metadata.http_message, http.Response):
+def _read_by(metadata: Metadata) -> tuple[Message, Match] | None:
+    flow, message = metadata.flow, metadata.http_message
+    if not isinstance(flow, http.HTTPFlow) or not isinstance(message, http.Request | http.Response):
         return None
-    return flows.match(flow)
+    reader = flows.match(flow)
+    return None if reader is None else (message, reader)
+
+
+def _asked(data: bytes, reader: Match, row: dict[str, Any] | None) -> list[str]:
+    turns, missing = request_turns(reader.dialect, data, SHOWN)
+    if not turns and not missing:
+        raise ValueError("nothing that a model reads")
+    resent = sum(not turn.new for turn in turns)
+    many = f"{len(turns)} turn{'' if len(turns) == 1 else 's'}"
+    told = f"{many}, {len(turns) - resent} new" if resent else f"{many}, all new"
+    model = None if row is None else row["request_model"] or row["model"]
+    words = (printable(model), f"{reader.provider} {reader.dialect.api}", told, f"{len(data):,} bytes")
+    head = [("tokens", _tokens(row["usage"]) if row else ""), ("asked", " · ".join(filter(None, words)))]
+    return [*_named(head), *transcript.asked(Conversation(turns=turns, left_out=missing))]
+
+
+def _answered(data: bytes, flow: http.HTTPFlow, reader: Match, row: dict[str, Any] | None) -> list[str]:
+    response = flow.response
+    assert response is not None
+    body = _decoded(response, data)
+    kind = response.headers.get("content-type", "")
+    blocks, missing = reply_blocks(reader.dialect, body, kind, SHOWN)
+    shown = numbers(row or _row(flow, reader, body))
+    return [*shown, *transcript.answered(Conversation(reply=blocks, left_out=missing))]
 
 
 def _decoded(response: http.Response, data: bytes) -> bytes:
     """Return the body decompressed as far as it goes, which a cut stream needs."""
-    raw = response.raw_content
-    if raw is None:
+    raw, named = response.raw_content, response.headers.get_all("content-encoding")
+    if raw is None or not named:
         return data
-    codings = Codings(
-        response.headers.get_all("content-encoding"), output_limit=Limits().body, ratio_limit=Limits().ratio
-    )
+    codings = Codings(named, output_limit=SHOWN.body, ratio_limit=BodyLimits().ratio)
     return codings.feed(raw) + codings.close()
 
 
@@ -90,30 +120,21 @@ def _row(flow: http.HTTPFlow, reader: Match, body: bytes) -> dict[str, Any]:
     return {**row, "timing": {}}
 
 
-def _blocks(reader: Match, response: http.Response, body: bytes) -> list[Block]:
-    messages = MessageDecoder(
-        response.headers.get("content-type", ""), limit=Limits().body, stream=reader.dialect.streams
-    )
-    found = messages.feed(body) + messages.close()
-    reply = Reply(reader.dialect, streaming=messages.streaming, limit=SHOWN)
-    reply.feed(found)
-    return reply.blocks()
-
-
 def numbers(row: dict[str, Any]) -> list[str]:
     """Return the head of the view as `name: value` lines, without what is not known."""
-    usage, timing = row["usage"], row["timing"]
-    outcome = " · ".join(filter(None, (row["outcome"], row["finish"])))
+    api = " ".join(filter(None, (row["provider"], row["api"], row["service_tier"])))
     lines = [
-        ("model", printable(row["model"])),
-        ("api", " ".join(filter(None, (row["provider"], row["api"], row["service_tier"])))),
-        ("outcome", printable(outcome)),
+        ("tokens", _tokens(row["usage"])),
+        ("time", _times(row["timing"])),
+        ("rate", _rates(row["timing"])),
+        ("reply", printable(" · ".join(filter(None, (row["model"], api, row["outcome"], row["finish"]))))),
         ("error", printable(row["error"], 1000)),
-        ("tokens", _tokens(usage)),
-        ("time", _times(timing)),
-        ("rate", _rates(timing)),
         ("odd", ", ".join(row["anomalies"])),
     ]
+    return _named(lines)
+
+
+def _named(lines: list[tuple[str, str]]) -> list[str]:
     return [f"{name + ':':9}{value}" for name, value in lines if value]
 
 
@@ -128,27 +149,9 @@ def _tokens(usage: dict[str, Any]) -> str:
 
 
 def _times(timing: dict[str, Any]) -> str:
-    named = {
-        "headers": "headers_ms",
-        "first byte": "first_byte_ms",
-        "first token": "first_token_ms",
-        "all": "duration_ms",
-    }
-    return " · ".join(f"{name} {timing[key]:.0f} ms" for name, key in named.items() if timing.get(key) is not None)
+    return " · ".join(f"{name} {timing[key]:.0f} ms" for name, key in TIMES.items() if timing.get(key) is not None)
 
 
 def _rates(timing: dict[str, Any]) -> str:
-    named = {"prompt": "prompt_per_second", "generation": "tokens_per_second"}
-    told = [f"{name} {timing[key]:.1f} t/s" for name, key in named.items() if timing.get(key) is not None]
+    told = [f"{name} {timing[key]:.1f} t/s" for name, key in RATES.items() if timing.get(key) is not None]
     return " · ".join(told) + (" (measured on the wire)" if told and timing.get("rate_source") == "wire" else "")
-
-
-def conversation(blocks: list[Block]) -> list[str]:
-    """Return the blocks of a reply as wrapped lines, each under its kind."""
-    lines: list[str] = []
-    for block in blocks:
-        lines += ["", f"── {block.kind} " + "─" * (RULE - len(block.kind))]
-        shown = described(block) if block.kind in ENCODED else block.text
-        for paragraph in (f"{block.name}({shown})" if block.name else shown).splitlines() or [""]:
-            lines += textwrap.wrap(paragraph, WIDTH, replace_whitespace=False, drop_whitespace=False) or [""]
-    return lines

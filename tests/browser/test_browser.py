@@ -69,3 +69,16 @@ def test_a_streamed_flow_shows_its_comment_and_the_reply(upstream: Provider, tmp
     assert f"{usage['input_tokens']} in" in page, "the content view's numbers"
     assert "thinking" in page
     assert "You said:" in page, "the reassembled reply"
+
+
+def test_html_in_what_is_said_is_text(upstream: Provider, tmp_path: Path) -> None:
+    evil = "<img src=x onerror=document.title='owned'><script>document.title='owned'</script>"
+    with Mitm(upstream.url, tmp_path / "mitm", tool="mitmweb", meter_dir=tmp_path / "meter") as web:
+        asked = {"model": evil, "max_tokens": 100, "stream": True, "messages": [{"role": "user", "content": evil}]}
+        assert fetch(web.port, "/v1/messages", asked, {"x-api-key": "sk-no-key"}).status == 200
+        wait_rows(tmp_path / "meter", 1)
+        (flow,) = flows(web.url)
+        for side in ("request", "response"):
+            page = dom(f"{web.url}#/flows/{flow['id']}/{side}", tmp_path / f"profile-{side}")
+            assert "&lt;img src=x" in page, "it is shown"
+            assert "<img src=" not in page and "<title>owned" not in page, "it is text"

@@ -203,7 +203,7 @@ def test_text_is_found_by_command(bench: Bench) -> None:
     flow, row = bench.web.flow("chat"), bench.row("chat")
     told = bench.web.answer("meter.find", "You said: list", "--model", "gpt*")
     first, found = told.splitlines()
-    assert first == "1 exchanges with 'You said: list'"
+    assert first == "1 exchange with 'You said: list'"
     assert (
         found.startswith(f"#{row['id']} ") and f"(flow {flow['id']}): " in found and "You said: list the fol" in found
     )

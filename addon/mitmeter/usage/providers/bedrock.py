@@ -29,16 +29,8 @@ BARE = Counts(
     input_tokens=("prompt_token_count", "inputTextTokenCount"),
     output_tokens=("generation_token_count", "totalOutputTextTokenCount", "results[].tokenCount"),
 )
-_TEXTS = (
-    "completion",
-    "completions[].data.text",
-    "generation",
-    "outputText",
-    "outputs[].text",
-    "generations[].text",
-    "text",
-)
-TEXTS = (*(Part("text", at) for at in _TEXTS), *COMPLETIONS.parts)
+_TEXTS = ("completion", "completions[].data.text", "generation", "outputText", "text")
+TEXTS = (*(Part("text", at) for at in (*_TEXTS, "outputs[].text", "generations[].text")), *COMPLETIONS.parts)
 
 INVOKE = Dialect(
     api="invoke",
