@@ -92,14 +92,17 @@ class Trace(Struct, frozen=True, kw_only=True):
     """What exporters are told beside the row; it is stored nowhere.
 
     `parent` is the request's `traceparent` header (https://www.w3.org/TR/trace-context/), `port` the server's,
-    `consumes` says that the API uses tokens, `arrivals` are the times in seconds, on any clock, of a stream's chunks
-    from the first generated token to the last.
+    `consumes` says that the API uses tokens, `asked` are the numbers that a request sets (`temperature` and the like),
+    `arrivals` the times in seconds, on any clock, of a stream's chunks from the first generated token to the last.
+    `capture` is what may be told of the contents, where they are asked for: without secrets, as it is archived.
     """
 
     parent: str | None = None
     port: int | None = None
     consumes: bool = True
+    asked: dict[str, Any] = {}
     arrivals: tuple[float, ...] = ()
+    capture: "Capture | None" = None
 
 
 class Exchange(Struct, frozen=True, kw_only=True):

@@ -11,12 +11,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from mitmeter.exchange import Exchange, Exporter
+from mitmeter.redact import Redacted
 
 if TYPE_CHECKING:
     from mitmeter.prices.pricing import Pricing
     from mitmeter.telemetry.health import Ask
+    from mitmeter.telemetry.measures import Measures
     from mitmeter.telemetry.prometheus import Exposition
 
 log = logging.getLogger("mitmeter")
@@ -69,6 +72,7 @@ class Outlets:
         self.exporters: dict[str, Exporter] = {}
         self.exposition: Exposition | None = None
         self._pricing: Pricing | None = None
+        self._measures: Measures | None = None
         self._closing: list[Callable[[], None]] = []
         self._losing: list[Callable[[], dict[str, tuple[int, str]]]] = []
 
@@ -79,10 +83,15 @@ class Outlets:
             yield "measures", partial(self._open_measures, health)
         if self.wanted.metrics_port:
             yield "metrics", self._open_metrics
+        if self.wanted.otel != "off":
+            yield "otlp", partial(self._open_otlp, health)
 
-    def amend(self, exchange: Exchange) -> Exchange:
-        """Return an exchange as it is to be stored."""
-        return exchange if self._pricing is None else self._pricing(exchange)
+    def amend(self, exchange: Exchange, redacted: Redacted | None) -> Exchange:
+        """Return an exchange as it is to be stored, and told on with what may be told of its contents."""
+        priced = exchange if self._pricing is None else self._pricing(exchange)
+        if self.wanted.otel == "content" and priced.trace is not None:
+            return replace(priced, trace=replace(priced.trace, capture=redacted))
+        return priced
 
     def lost(self) -> dict[str, tuple[int, str]]:
         """Return what could not be told on since it was last asked: how many, by name, and why."""
@@ -105,9 +114,9 @@ class Outlets:
         from mitmeter.telemetry.measures import Measures
         from mitmeter.telemetry.prometheus import Exposition
 
-        measures: Measures = Measures(old_names=self.wanted.old_names)
-        self.exporters["measures"] = measures
-        self.exposition = Exposition(measures, health)
+        self._measures = Measures(old_names=self.wanted.old_names)
+        self.exporters["measures"] = self._measures
+        self.exposition = Exposition(self._measures, health)
 
     def _open_metrics(self) -> None:
         from mitmeter.telemetry.prometheus import Listener
@@ -116,3 +125,13 @@ class Outlets:
         listener = Listener(self.exposition, self.wanted.metrics_port, PATIENCE_SECONDS)
         self._closing.append(listener.close)
         log.info("mitmeter: numbers for Prometheus at http://127.0.0.1:%d/metrics", listener.port)
+
+    def _open_otlp(self, health: "Ask") -> None:
+        from mitmeter.telemetry.otlp import Otlp, disabled
+
+        if self._measures is None or disabled():
+            return
+        otlp = Otlp(self._measures, health, contents=self.wanted.otel == "content", old_names=self.wanted.old_names)
+        self.exporters["otlp"] = otlp
+        self._losing.append(otlp.lost)
+        self._closing.append(otlp.close)

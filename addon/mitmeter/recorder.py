@@ -313,6 +313,7 @@ class Recorder:
         request = read_request(self._dialect, kind, self._request_body or b"")
         asked = request.model or self.match.path_model(address.path)
         wants_stream = request.stream or self._dialect.streams
+        arrivals = self._arrivals(reading)
         spent_by = credential(opening.headers, address.query, self._secret) if self._secret else None
         streams = self._messages.streaming if self._messages is not None and self._received else wants_stream
         return Exchange(
@@ -352,7 +353,7 @@ class Recorder:
             limits=limits(answer.headers) if answer else None,
             session=self._session(request.document, spent_by),
             stored=self._dialect.stored,
-            trace=trace(opening, self._dialect, self._arrivals(reading)) if self.limits.traced else None,
+            trace=trace(opening, self._dialect, request.document, arrivals) if self.limits.traced else None,
         )
 
     def _session(self, document: Any, spent_by: str | None) -> str | None:
@@ -365,7 +366,8 @@ class Recorder:
         return session(thread.ident, thread.beginning, spent_by, self._secret)
 
     def _arrivals(self, reading: Reading | None) -> tuple[float, ...]:
-        ends = (None, None) if reading is None or self._buffered else (reading.first_end, reading.last_end)
+        known = reading is not None and self.limits.traced and not self._buffered
+        ends = (reading.first_end, reading.last_end) if reading is not None and known else (None, None)
         return self._moments.between(*ends)
 
     def _capture(self, outcome: Outcome, at: float) -> Capture:

@@ -15,6 +15,7 @@ from types import TracebackType
 from typing import Literal, Self
 
 from msgspec import to_builtins
+from msgspec.structs import replace
 
 from mitmeter import private, recovery, retention
 from mitmeter.archive.record import Record, RecordError, decode, encode
@@ -147,7 +148,7 @@ class Shelf:
 
     def _archive(self, batch: Batch, ident: int, exchange: Exchange, redacted: Redacted, now: float) -> None:
         kept = redacted if self.kept == "all" else without_bodies(redacted)
-        row = to_builtins(exchange)
+        row = to_builtins(exchange if exchange.trace is None else replace(exchange, trace=None))
         del row["trace"]
         record = encode(ident, kept, row)
         self._reserve.take(len(record))

@@ -260,7 +260,7 @@ class Worker:
                 self._count("lagged_bytes", live.lost)
         for exchange, redacted in items:
             size = len(redacted.request_body or b"") + len(redacted.response_body or b"") if redacted else 0
-            amended = self._amended(exchange)
+            amended = self._amended(exchange, redacted)
             self._ended.append(Ended(live.tag, amended, redacted, size, ending.at if ending else time.perf_counter()))
             self._ended_bytes += size
 
@@ -273,9 +273,9 @@ class Worker:
         if ending is not None:
             items += live.end(ending)
 
-    def _amended(self, exchange: Exchange) -> Exchange:
+    def _amended(self, exchange: Exchange, redacted: Redacted | None) -> Exchange:
         found = [exchange]
-        self._attempt("price_failures", lambda: found.append(self.outlets.amend(exchange)))
+        self._attempt("price_failures", lambda: found.append(self.outlets.amend(exchange, redacted)))
         return found[-1]
 
     def _attempt(self, name: str, work: Callable[[], object]) -> bool:

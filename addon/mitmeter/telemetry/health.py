@@ -1,11 +1,15 @@
 """How the meter itself is."""
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 
 from msgspec import Struct
+
+from mitmeter.telemetry import names
+from mitmeter.telemetry.measures import Labels, Series, Value
+from mitmeter.telemetry.names import Instrument
 
 
 class Health(Struct, frozen=True, kw_only=True):
@@ -35,3 +39,19 @@ def archive_bytes(folder: Path) -> int:
             with suppress(OSError):
                 total += entry.stat(follow_symlinks=False).st_size
     return total
+
+
+def of_health(health: Health) -> Iterator[Series]:
+    """Yield what the meter says of itself."""
+    nothing = Labels()
+    told: dict[Instrument, Value] = {
+        names.IN_FLIGHT: health.in_flight,
+        names.WAITING: health.waiting_s,
+        names.QUEUE: health.queued,
+        names.BACKLOG: health.backlog_bytes,
+        names.LAG: health.lag_s,
+        names.ARCHIVE: health.archive_bytes,
+    }
+    for instrument, value in told.items():
+        yield Series(instrument, [(nothing, value)])
+    yield Series(names.COUNTED, [(Labels(("name", name)), number) for name, number in health.counters.items()])

@@ -6,6 +6,7 @@ Names of models, hosts and errors come from outside, so each kind is capped: wha
 from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from itertools import pairwise
+from math import inf
 from threading import Lock
 
 from msgspec import Struct
@@ -40,18 +41,19 @@ class Labels:
 
 
 class Distribution:
-    """A histogram: how many values fell into each bucket, the last one without an upper end, and their sum."""
+    """A histogram: how many values fell into each bucket, the last one without an upper end, their sum and ends."""
 
-    __slots__ = ("counts", "sum")
+    __slots__ = ("counts", "least", "most", "sum")
 
     def __init__(self, buckets: int) -> None:
         self.counts = [0] * buckets
         self.sum = 0.0
+        self.least, self.most = inf, -inf
 
     def copy(self) -> "Distribution":
         """Return one that does not change any more."""
         made = Distribution(0)
-        made.counts, made.sum = list(self.counts), self.sum
+        made.counts, made.sum, made.least, made.most = list(self.counts), self.sum, self.least, self.most
         return made
 
 
@@ -169,6 +171,7 @@ class Measures:
         found = self._distribution(instrument, labels)
         found.counts[bisect_left(instrument.bounds, value)] += 1
         found.sum += value
+        found.least, found.most = min(found.least, value), max(found.most, value)
 
     def _gaps(self, labels: Labels, arrivals: tuple[float, ...]) -> None:
         found = self._distribution(names.EACH_CHUNK, labels)
@@ -180,6 +183,7 @@ class Measures:
             below = upto
         found.counts[-1] += len(gaps) - below
         found.sum += arrivals[-1] - arrivals[0]
+        found.least, found.most = min(found.least, gaps[0]), max(found.most, gaps[-1])
 
     def _distribution(self, instrument: Instrument, labels: Labels) -> Distribution:
         spread = self._spread[instrument]
@@ -212,7 +216,7 @@ class Measures:
     ) -> list[tuple[str, str | int]]:
         pairs: list[tuple[str, str | int]] = [
             (names.OPERATION, operation or OTHER),
-            (names.PROVIDER, _conventional(provider)),
+            (names.PROVIDER, conventional(provider)),
         ]
         if request_model:
             pairs.append((names.REQUEST_MODEL, self._capped(names.RESPONSE_MODEL, request_model)))
@@ -243,5 +247,6 @@ def error_type(exchange: Exchange) -> str | None:
     return str(exchange.status) if failed else exchange.outcome.value
 
 
-def _conventional(provider: str | None) -> str:
+def conventional(provider: str | None) -> str:
+    """Return a provider's name in the conventions."""
     return (named(provider).convention or provider) if provider else OTHER

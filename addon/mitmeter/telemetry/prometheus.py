@@ -15,9 +15,8 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
-from mitmeter.telemetry import names
-from mitmeter.telemetry.health import Ask, Health
-from mitmeter.telemetry.measures import Distribution, Labels, Measures, Series, Value
+from mitmeter.telemetry.health import Ask, of_health
+from mitmeter.telemetry.measures import Distribution, Labels, Measures, Series
 from mitmeter.telemetry.names import Instrument
 
 LOOPBACK = "127.0.0.1"
@@ -46,22 +45,6 @@ class Exposition(Collector):
         """Return the content type and the body for what an Accept header asks for."""
         encode, content_type = choose_encoder(accept or "")
         return content_type, encode(self._registry)
-
-
-def of_health(health: Health) -> Iterator[Series]:
-    """Yield what the meter says of itself."""
-    nothing = Labels()
-    told: dict[Instrument, Value] = {
-        names.IN_FLIGHT: health.in_flight,
-        names.WAITING: health.waiting_s,
-        names.QUEUE: health.queued,
-        names.BACKLOG: health.backlog_bytes,
-        names.LAG: health.lag_s,
-        names.ARCHIVE: health.archive_bytes,
-    }
-    for instrument, value in told.items():
-        yield Series(instrument, [(nothing, value)])
-    yield Series(names.COUNTED, [(Labels(("name", name)), number) for name, number in health.counters.items()])
 
 
 def label(attribute: str) -> str:

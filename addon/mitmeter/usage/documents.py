@@ -15,6 +15,7 @@ import msgspec
 from mitmeter.exchange import Message
 from mitmeter.usage.dialect import Dialect
 from mitmeter.usage.paths import path
+from mitmeter.usage.settings import MEMBERS
 
 ERROR_MEMBERS = ("error", "errors", "message", "Message", "detail", "code", "object", "type")
 
@@ -96,4 +97,4 @@ def request_decoder(dialect: Dialect) -> Decode:
     """Return the decoder for the request bodies of a dialect: the model, what was asked for, messages as written."""
     named = [*dialect.request_model, *dialect.system, *(named.at for named in dialect.sessions), "stream"]
     turns = members(at for at in dialect.turns if "." not in at)
-    return decoder((members(named) | members(dialect.turns)) - turns, turns)
+    return decoder((members(named) | members(dialect.turns) | MEMBERS) - turns, turns)
