@@ -15,6 +15,8 @@ MISSED = 200
 LISTENERS = 64
 BEHIND = 1024
 
+compact = json.JSONEncoder(separators=(",", ":")).encode
+
 type Request = dict[str, Any]
 type Event = tuple[int, str]
 
@@ -123,4 +125,4 @@ def _lasting(one: Request | None) -> Request | None:
 
 def message(kind: str, data: Any) -> str:
     """Return the data of an event as llama-swap writes it: JSON within JSON."""
-    return json.dumps({"type": kind, "data": json.dumps(data)}, separators=(",", ":"))
+    return compact({"type": kind, "data": compact(data)})

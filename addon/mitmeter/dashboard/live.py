@@ -30,7 +30,7 @@ _shown: list[_Shown] = []
 def show(folder: Path, port: int, app: Any) -> None:
     """Show a meter_dir in mitmweb's application, None where there is none, and on a port, 0 for none.
 
-    To be called on the event loop. What cannot be had is told in one line.
+    To be called on the event loop. What cannot be had is told in one line, no error: an error would end mitmproxy.
     """
     wanted = (folder, port, app)
     if _shown and _shown[0].wanted == wanted:
@@ -64,7 +64,7 @@ def _mounted(app: Any, desk: "Desk | None") -> bool:
     try:
         mount(app, desk)
     except Changed as error:
-        log.error("mitmeter: this mitmweb is not the one known (%s): set meter_port for a page of its own", error)
+        log.warning("mitmeter: this mitmweb is not the one known (%s): set meter_port for a page of its own", error)
         return False
     return True
 
@@ -75,7 +75,7 @@ def _served(desk: "Desk", port: int) -> "Server | None":
     try:
         server = Server(desk, token_of(desk.folder), port)
     except OSError as error:
-        log.error("mitmeter: meter_port %d: %s", port, error.strerror or error)
+        log.warning("mitmeter: meter_port %d: %s", port, error.strerror or error)
         return None
     log.info("mitmeter: the page is at %s", server.url)
     return server
