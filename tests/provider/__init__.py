@@ -5,7 +5,8 @@
     python -m provider --port 0             # as a process: prints its port
 
 It answers `/v1/chat/completions`, `/v1/completions`, `/v1/responses`, `/v1/embeddings`, `/v1/messages`,
-`/v1/messages/count_tokens` (and `GET /v1/models`, `GET /requests`: what it was sent) in the shape of the real APIs.
+`/v1/messages/count_tokens`, `/v1beta/models/…:streamGenerateContent` (and `GET /v1/models`, `GET /requests`: what it
+was sent) in the shape of the real APIs.
 An upgrade to a WebSocket, at any path, is a session of the Realtime API (`provider.websocket`).
 The same request always gets the same bytes, so a direct run and one through a proxy can be compared.
 
@@ -21,6 +22,7 @@ Request headers steer it (`provider.steer`):
 - `x-shape: coding=gzip|deflate|br|zstd`, `eol=crlf|cr`, `split=7` (pieces of 7 bytes), `no-done`, `length`
   (Content-Length instead of chunked), `words=300` (length of the reply), `cookie` (sets `COOKIE`);
   several with commas
+- `x-say: Hello%20there` what the reply says, percent-encoded
 """
 
 from provider.server import COOKIE, Provider, Seen

@@ -84,13 +84,15 @@ def _call(request: dict[str, Any], last: dict[str, Any]) -> Call | None:
     return Call(tool.get("name", "tool"), json.dumps({names[0]: f"{words[-1]} — 東京"}, ensure_ascii=False))
 
 
-def answer(request: dict[str, Any], body: bytes, words: int) -> Answer:
-    """Decides what is said; `words` is the length of the text unless the request's limit is lower."""
+def answer(request: dict[str, Any], body: bytes, words: int, say: str = "") -> Answer:
+    """Decides what is said, unless told what to `say`; `words` is its length unless the request's limit is lower."""
     last = _turns(request)[-1]
     call = _call(request, last)
     wanted = ["You", "said:", *_last_words(last), "—"]
     wanted += itertools.islice(itertools.cycle(WORDS.split()), max(0, words - len(wanted)))
     wanted = wanted[: 6 if call else words]
+    if say:
+        wanted = say.split(" ")
     limits = (request.get(key) for key in ("max_tokens", "max_completion_tokens", "max_output_tokens"))
     limit = next((value for value in limits if isinstance(value, int)), len(wanted))
     return Answer(

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Self
 
-from provider import chat, messages, responses, websocket
+from provider import chat, generate, messages, responses, websocket
 from provider.answer import Answer, answer
 from provider.reply import Reply, document
 from provider.shape import encoded, split
@@ -90,14 +90,15 @@ def _choose(seen: Seen, wish: Steer) -> Reply:
         return Reply([page.encode()], "text/html", wish.at)
     if seen.path == "/v1/models":
         return document({"object": "list", "data": [{"id": "stand-in", "object": "model", "owned_by": "mitmeter"}]})
-    if seen.path not in APIS:
+    if seen.path not in APIS and not generate.PATH.fullmatch(seen.path):
         return _failure(seen, 404, f"The stand-in has no {seen.path}")
     try:
         request = json.loads(seen.body or b"{}")
     except ValueError:
         return _failure(seen, 400, "The body is no JSON")
-    api, error_event = APIS[seen.path]
-    reply = api(request, answer(request, seen.body, wish.words))
+    api, error_event = APIS.get(seen.path, (generate.generate, generate.ERROR_EVENT))
+    request = generate.asked(seen.path, request)
+    reply = api(request, answer(request, seen.body, wish.words, wish.say))
     events = reply.events
     if not wish.done and events[-1] == chat.DONE:
         events = events[:-1]

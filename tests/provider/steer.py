@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from urllib.parse import unquote
 
 
 @dataclass(frozen=True)
@@ -19,6 +20,7 @@ class Steer:
     length: bool = False
     words: int = 24
     cookie: bool = False
+    say: str = ""
 
 
 def steer(headers: Mapping[str, str]) -> Steer:
@@ -45,4 +47,5 @@ def steer(headers: Mapping[str, str]) -> Steer:
         length="length" in shape,
         words=int(shape.get("words", 24)),
         cookie="cookie" in shape,
+        say=unquote(headers.get("x-say", "")),
     )

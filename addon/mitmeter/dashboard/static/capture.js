@@ -173,7 +173,7 @@ function showHeaders(node, row) {
 }
 
 const SHOW = {
-  conversation: (node, row) => showConversation(node, row.conversation),
+  conversation: (node, row) => showConversation(node, row.conversation, row.conversation_left_out),
   request: (node, row) => side(node, row, "request"),
   response: (node, row) => side(node, row, "response", row.timeline),
   headers: showHeaders,

@@ -5,10 +5,11 @@ import { el, put, svg } from "./dom.js";
 const [WIDTH, HEIGHT, BASE] = [240, 122, 104];
 const GAP = 1.5;
 
-/** Draw `{bins, min, max, p50, p95, p99}` into `node`; `shown` puts a value in words. */
+/** Draw `{bins, min, max, p50, p95, p99}` into `node`, which is hidden where nothing was measured; `shown` puts a value in words. */
 export function drawHistogram(node, title, found, shown) {
   const name = el("h2", {}, title);
-  if (!found || !found.bins?.length) return put(node, name, el("p", { class: "nothing" }, "Nothing measured."));
+  node.hidden = !found?.bins?.length;
+  if (node.hidden) return;
   const marks = ["p50", "p95", "p99"].map((mark) => ({ mark, value: found[mark] }));
   const said = marks.map(({ mark, value }) => `${mark} ${shown(value)}`).join(", ");
   put(node, name,

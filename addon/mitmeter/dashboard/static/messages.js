@@ -29,13 +29,5 @@ function event(block) {
   return found;
 }
 
-/** When the body had reached `offset`, from pairs [offset, ms]; null where that was not noted. */
-export function reached(offset, points) {
-  let [low, high] = [0, points?.length ?? 0];
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if (points[middle][0] < offset) low = middle + 1;
-    else high = middle;
-  }
-  return points?.[low]?.[1] ?? null;
-}
+/** When the body had reached an offset, where that is one of the pairs [offset, ms] that were noted; else null. */
+export const reached = (offset, points) => points?.find(([end]) => end === offset)?.[1] ?? null;
