@@ -1,15 +1,17 @@
 """Capture -> Redacted. Nothing else makes a `Redacted`, and sinks accept nothing else."""
 
+import json
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+import msgspec
 from msgspec.structs import asdict, replace
 
 from mitmeter.exchange import Capture, Exchange, Headers, Outcome
 from mitmeter.redact.headers import is_kept, redact_headers
 from mitmeter.redact.patch import merged, patched
 from mitmeter.redact.policy import DEFAULT, Policy
-from mitmeter.redact.shapes import Span, find_shapes, marker
+from mitmeter.redact.shapes import Span, find_shapes, is_clear, marker
 from mitmeter.redact.stitched import find_stitched
 from mitmeter.redact.urls import REDACTED, redact_path, redact_url
 from mitmeter.redact.values import finder, known_values
@@ -18,6 +20,9 @@ from mitmeter.scan import TooMany
 _MARK = REDACTED.encode()
 _WORDS = ("method", "host", "path", "model", "request_model", "content_type", "error", "error_type")
 _ENDS = ("finish", "service_tier", "response_id")
+_NAMES = (*_WORDS, *_ENDS)
+_HEADS = ("request_headers", "response_headers", "response_trailers")
+_PLACES = ("url", "path", "method", "reason")
 
 
 class Redacted(Capture, frozen=True, kw_only=True):
@@ -55,27 +60,32 @@ class Redactor:
         cleaned = self.body(data, cut=True)
         return text if cleaned is None or cleaned is data else cleaned.decode("utf-8", "replace")
 
-    def _headers(self, headers: Headers | None) -> Headers | None:
-        if headers is None:
-            return None
-        kept = redact_headers(headers, self._policy)
-        together = "\n".join(f"{name}\n{value}" for name, value in kept)
-        if self.text(together) == together:
-            return kept
+    def _clear(self, texts: Iterable[str]) -> bool:
+        """Say whether nothing has to go from any of these texts; the answer may be no too often."""
+        lines = "\n".join(texts).encode("utf-8", "surrogatepass")
+        try:
+            return is_clear(lines, self._policy.pii) and (self._known is None or not self._known.find(lines))
+        except TooMany:
+            return False
+
+    def _headers(self, headers: Headers) -> Headers:
+        if self._clear(text for field in headers for text in field):
+            return headers
         return tuple(
             (name if is_kept(name) else self.text(name), value if value == REDACTED else self.text(value))
-            for name, value in kept
+            for name, value in headers
         )
 
     def capture(self, capture: Capture, *, stream: bool = True) -> Redacted:
         """Take the credentials out of a capture; `stream` says that its response may spell them out in pieces."""
         fields: dict[str, Any] = asdict(capture)
-        for name in ("request_headers", "response_headers", "response_trailers"):
-            fields[name] = self._headers(fields[name])
-        fields["url"] = self.text(redact_url(capture.url))
-        fields["path"] = self.text(redact_path(capture.path))
-        fields["method"] = self.text(capture.method)
-        fields["reason"] = None if capture.reason is None else self.text(capture.reason)
+        heads = {name: redact_headers(fields[name], self._policy) for name in _HEADS if fields[name] is not None}
+        fields |= heads
+        fields["url"], fields["path"] = redact_url(capture.url), redact_path(capture.path)
+        words = [fields[name] or "" for name in _PLACES]
+        if not self._clear((*words, *(text for headers in heads.values() for field in headers for text in field))):
+            fields |= {name: self._headers(headers) for name, headers in heads.items()}
+            fields |= {name: self._told(fields[name]) for name in _PLACES}
         fields["request_body"] = self.body(capture.request_body, cut=capture.request_cut > 0)
         broken = capture.response_cut > 0 or capture.outcome is not Outcome.COMPLETE
         fields["response_body"] = self.body(capture.response_body, cut=broken, stream=stream)
@@ -83,11 +93,11 @@ class Redactor:
 
     def exchange(self, exchange: Exchange) -> Exchange:
         """Take the credentials out of a row."""
-        row = replace(exchange, path=redact_path(exchange.path))
-        words = [row.error or "", row.error_type or "", *_texts(row)]
-        if all(self.text(text) == text for text in ("\n".join(words), *words[:2])):
+        path = redact_path(exchange.path)
+        row = exchange if path == exchange.path else replace(exchange, path=path)
+        if self._clear(_texts(row)):
             return row
-        clean = {name: self._told(getattr(row, name)) for name in (*_WORDS, *_ENDS)}
+        clean = {name: self._told(getattr(row, name)) for name in _NAMES}
         client = replace(row.client, agent=self._told(row.client.agent))
         return replace(row, **clean, client=client, reported=self._plain(row.reported))
 
@@ -102,19 +112,21 @@ class Redactor:
         return [self._plain(item) for item in value] if isinstance(value, list | tuple) else value
 
 
-def _texts(value: Any) -> Iterator[str]:
-    """Yield the texts of a row."""
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, dict):
-        for name, item in value.items():
-            yield from (str(name), *_texts(item))
-    elif isinstance(value, list | tuple):
-        for item in value:
-            yield from _texts(item)
-    elif isinstance(value, Exchange):
-        yield from _texts([getattr(value, name) for name in (*_WORDS, *_ENDS, "reported")])
-        yield value.client.agent or ""
+def _texts(row: Exchange) -> Iterator[str]:
+    """Yield the texts of a row; those of what the server reported as JSON has them, a line each."""
+    for name in _NAMES:
+        if text := getattr(row, name):
+            yield text
+    yield row.client.agent or ""
+    if row.reported is not None:
+        yield _json(row.reported).replace('"', "\n")
+
+
+def _json(value: Any) -> str:
+    try:
+        return msgspec.json.encode(value).decode()
+    except (UnicodeEncodeError, TypeError, RecursionError):
+        return json.dumps(value, ensure_ascii=False, default=str)
 
 
 def redact(capture: Capture, policy: Policy = DEFAULT) -> Redacted:

@@ -11,7 +11,7 @@ from functools import lru_cache
 from mitmeter.exchange import Headers
 from mitmeter.redact.harmless import is_harmless
 from mitmeter.redact.policy import DEFAULT, Policy
-from mitmeter.redact.urls import REDACTED, redact_urls
+from mitmeter.redact.urls import REDACTED, holds_place, redact_urls
 
 SENSITIVE = frozenset(
     (
@@ -68,8 +68,18 @@ def is_kept(name: str, policy: Policy = DEFAULT) -> bool:
     return lower in policy.keep or (is_harmless(lower) and not is_sensitive(lower))
 
 
+@lru_cache(maxsize=1024)
+def _is_plain(name: str, policy: Policy) -> bool | None:
+    """Say whether a header's value stays as it is unless an address stands in it; None where it goes."""
+    return not holds_place(name.lower()) if is_kept(name, policy) else None
+
+
 def redact_headers(headers: Headers, policy: Policy = DEFAULT) -> Headers:
     """Return the headers in their order, every value of a name that is not kept replaced, an empty one too."""
-    return tuple(
-        (name, redact_urls(name.lower(), value) if is_kept(name, policy) else REDACTED) for name, value in headers
-    )
+    return tuple((name, _kept(name, value, _is_plain(name, policy))) for name, value in headers)
+
+
+def _kept(name: str, value: str, plain: bool | None) -> str:
+    if plain and "://" not in value:
+        return value
+    return REDACTED if plain is None else redact_urls(name.lower(), value)

@@ -1,5 +1,6 @@
 """Where secrets that are known by their shape stand in bytes."""
 
+import re
 from functools import lru_cache
 
 from mitmeter.redact.pii import PII
@@ -68,6 +69,30 @@ def _openings() -> tuple[tuple[Rule, ...], Scanner]:
     """Return the rules of what may be cut short, and what finds their anchors."""
     rules = tuple(rule for rule in RULES if rule.cut is not None)
     return rules, Scanner([rule.anchor for rule in rules], literal=True)
+
+
+@lru_cache(maxsize=2)
+def _brief(pii: bool) -> tuple[tuple[Rule, ...], int, Scanner]:
+    """Return rules, how many of them are found by their signs (the others by their anchors), and what finds them."""
+    rules, _ = _rules(pii)
+    openings, _ = _openings()
+    signs = [*(rule.sign for rule in rules), *(re.escape(rule.anchor) for rule in openings)]
+    return (*rules, *openings), len(rules), Scanner(signs)
+
+
+def is_clear(lines: bytes, pii: bool = False) -> bool:
+    """Say whether no secret stands in any of these lines, each of which may end in the middle of one.
+
+    The answer may be no too often.
+    """
+    rules, signs, scanner = _brief(pii)
+    for number, end in scanner.find(lines):
+        rule, stop = rules[number], lines.find(b"\n", end)
+        if number < signs or rule.cut is None:
+            return False
+        if rule.cut.match(lines, end - len(rule.anchor), stop if stop >= 0 else len(lines)):
+            return False
+    return True
 
 
 def _cut_short(data: bytes) -> list[Span]:

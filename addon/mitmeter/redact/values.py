@@ -10,6 +10,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
+from typing import Literal
 from urllib.parse import quote, quote_plus, unquote, unquote_plus, urlsplit
 
 from mitmeter.exchange import Headers
@@ -97,6 +98,8 @@ def _of_query(query: str) -> Iterator[str]:
 
 
 def _of_url(url: str) -> Iterator[str]:
+    if "?" not in url and "@" not in url and "#" not in url:
+        return
     try:
         parts = urlsplit(url)
     except ValueError:
@@ -109,14 +112,37 @@ def _of_url(url: str) -> Iterator[str]:
             yield from (item, unquote(item))
 
 
+type _Where = Literal["value", "if like a key", "address"]
+_ADDRESSES = frozenset(("host", "referer", "http-referer", "location", "origin"))
+
+
+@lru_cache(maxsize=1024)
+def _where(name: str, policy: Policy, asked: bool) -> _Where | None:
+    """Say where in a header of this name a secret may stand; None where none does."""
+    lower = name.lower()
+    if is_sensitive(lower) or lower in policy.redact:
+        return "value"
+    if asked and not is_kept(lower, policy):
+        return "address" if lower in _ADDRESSES else "if like a key"
+    return "address" if lower in _ADDRESSES else None
+
+
+@lru_cache(maxsize=64)
+def _of_credential(name: str, value: str) -> tuple[str, ...]:
+    """Return the secrets in one value of a credential header; the last few are remembered, since they come again."""
+    return tuple(_of_value(name, value))
+
+
 def _of_headers(headers: Headers, policy: Policy, asked: bool) -> Iterator[str]:
     for name, value in headers:
-        lower = name.lower()
-        if is_sensitive(lower) or lower in policy.redact:
-            yield from _of_value(lower, value)
-        elif asked and not is_kept(lower, policy) and _KEYLIKE.fullmatch(value):
+        where = _where(name, policy, asked)
+        if where is None:
+            continue
+        if where == "value":
+            yield from _of_credential(name.lower(), value)
+        elif asked and not is_kept(name, policy) and _KEYLIKE.fullmatch(value):
             yield value
-        elif lower in ("host", "referer", "http-referer", "location", "origin") and ("@" in value or "?" in value):
+        elif where == "address" and ("@" in value or "?" in value):
             yield from _of_url(value if "://" in value else f"//{value}")
 
 
