@@ -2,13 +2,18 @@
 
 The pieces are the strings of the members that carry generated text, one after the other. Where a stream interleaves
 several choices, blocks or tool calls, each one's pieces are put together as well.
+
+A stream writes its members in one way, with white space after the colon or without, and shows at its start which of
+them it has. What it has is cut out of it between the bytes that begin and end a value; one pass makes sure that it has
+no others, and none that are written in another way: those are left to a regular expression.
 """
 
 import re
 from bisect import bisect_right
+from collections import Counter
 from collections.abc import Callable
 from functools import lru_cache
-from itertools import accumulate
+from itertools import accumulate, pairwise
 
 from mitmeter.redact.shapes import Span
 from mitmeter.scan import Scanner
@@ -40,19 +45,48 @@ NAMES = (
 )
 STREAMS = (b"data:", b"event:", b"id:", b":", b"retry:", b"{", b"[", b"\n", b"\r", b"\xef\xbb\xbf")
 
+_COUNTED = ("index", "output_index", "content_index", "contentBlockIndex")
 _INDEX = rb'"(?:index|output_index|content_index|contentBlockIndex|item_id)"\s*:\s*("[^"]{0,64}"|[0-9]{1,6})'
 _INDEXES = re.compile(_INDEX)
-_SEVERAL = rb'"(?:index|output_index|content_index|contentBlockIndex)"\s*:\s*[1-9]'
+_NUMBERED = re.compile(rb'"(index|output_index|content_index|contentBlockIndex)"\s*:\s*([0-9]{1,6})')
+_SPACES = (b"", b" ")
+_ODD = "odd"
 _LONGEST_EVENT = 2048
+_START = 4096
 MOST_PIECES = 20_000
 
 type Find = Callable[[bytes], list[Span]]
 
 
 @lru_cache(maxsize=1)
-def _presence() -> Scanner:
-    signs = [rb'"%s"\s{0,8}:\s{0,8}"' % name.encode() for name in NAMES]
-    return Scanner([*signs, _SEVERAL], once=True)
+def _openings() -> tuple[list[tuple[str, bytes]], Scanner]:
+    """Return the usual ways in which a value begins, with the member's name, and what finds them."""
+    openings = [(name, b'"%s":%s"' % (name.encode(), space)) for space in _SPACES for name in NAMES]
+    return openings, Scanner([opening for _, opening in openings], literal=True)
+
+
+@lru_cache(maxsize=64)
+def _others(known: frozenset[tuple[str, bytes]]) -> tuple[list[str], Scanner]:
+    """Return what may begin the value of another member, with its name, and what finds it.
+
+    Beside names there are the openings of indexes other than 0, and `_ODD`, white space where hardly anybody puts any.
+    """
+    openings = [(name, _unlike(opening)) for name, opening in _openings()[0] if (name, opening) not in known]
+    counted = [b'"%s":' % name.encode() for name in _COUNTED]
+    indexes = [b"%s%s%d" % (name, space, one) for name in counted for space in _SPACES for one in range(1, 10)]
+    openings += [(index.decode(), index) for index in indexes]
+    openings += [(_ODD, odd) for odd in (b'" :', b'"\t', b'"\r', b'"\n', b'":\t', b'":\r', b'":\n', b'":  ')]
+    return [name for name, _ in openings], Scanner([opening for _, opening in openings], literal=True, once=True)
+
+
+def _unlike(opening: bytes) -> bytes:
+    """Return what finds an opening as fast in a stream that is full of others with the same last eight bytes."""
+    return opening.partition(b"_content")[0] + b"_con" if b"_content" in opening else opening
+
+
+@lru_cache(maxsize=len(NAMES))
+def _exactly(name: str) -> Scanner:
+    return Scanner([opening for other, opening in _openings()[0] if other == name], literal=True, once=True)
 
 
 @lru_cache(maxsize=len(NAMES))
@@ -62,19 +96,50 @@ def _values(name: str) -> re.Pattern[bytes]:
 
 def find_stitched(data: bytes, find: Find) -> list[Span]:
     """Return the spans, within `data`, of what `find` finds in its pieces put together but not within one of them."""
-    present = {number for number, _ in _presence().find(data)}
+    openings, scanner = _openings()
+    known = frozenset(openings[number] for number, _ in scanner.find(data[:_START]))
+    names, scanner = _others(known)
+    others = {names[number] for number, _ in scanner.find(data)}
+    unclear = NAMES if _ODD in others else [name for name in NAMES if name in others and _exactly(name).find(data)]
+    unclear = [*unclear, *(name for name, number in Counter(name for name, _ in known).items() if number > 1)]
+    usual = {name: opening for name, opening in known if name not in unclear}
+    several = _interleaved(data, [other.encode() for other in others if other[-1].isdigit()], _ODD in others)
     spans: list[Span] = []
-    for number in sorted(present - {len(NAMES)}):
-        values = _values(NAMES[number])
-        pieces = values.findall(data)
+    for name in dict.fromkeys((*usual, *unclear)):
+        pieces = _pieces(name, data, usual.get(name))
         if len(pieces) < 2:
             continue
         if find(b"".join(pieces)):
-            spans += _spread([found.span(1) for found in values.finditer(data)], data, find)
-        if len(NAMES) in present and len(pieces) <= MOST_PIECES:
-            for group in _groups(data, values):
+            spans += _spread([found.span(1) for found in _values(name).finditer(data)], data, find)
+        if several and len(pieces) <= MOST_PIECES:
+            for group in _groups(data, _values(name)):
                 spans += _spread(group, data, find)
     return spans
+
+
+def _pieces(name: str, data: bytes, opening: bytes | None) -> list[bytes]:
+    """Return a member's values, which all begin with `opening` if that is given."""
+    if opening is None or data.find(b"\\") >= 0:
+        return _values(name).findall(data)
+    return [rest.partition(b'"')[0] for rest in data.split(opening)[1:]]
+
+
+def _interleaved(data: bytes, indexes: list[bytes], odd: bool) -> bool:
+    """Say whether an index comes back after another one of its name; `indexes` are those other than 0."""
+    if odd or any(index.endswith(b"9") for index in indexes):
+        runs: dict[bytes, list[bytes]] = {}
+        for name, index in _NUMBERED.findall(data):
+            run = runs.setdefault(name, [])
+            if not run or run[-1] != index:
+                run.append(index)
+        return any(len(run) > len(set(run)) for run in runs.values())
+    for name in {index[:-1].strip() for index in indexes}:
+        found = [index for index in indexes if index.startswith(name)]
+        found += [name + space + b"0" for space in _SPACES]
+        places = sorted((data.find(index), data.rfind(index)) for index in found)
+        if any(first >= 0 and first < last for (_, last), (first, _) in pairwise(places)):
+            return True
+    return False
 
 
 def _groups(data: bytes, values: re.Pattern[bytes]) -> list[list[tuple[int, int]]]:
