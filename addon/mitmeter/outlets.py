@@ -53,7 +53,7 @@ class Outgoing(Struct, frozen=True, kw_only=True):
 
 def available(wanted: Outgoing) -> None:
     """Raise ValueError that says what to install, where something is asked for that is not there."""
-    if wanted.otel != "off" and find_spec("opentelemetry") is None:
+    if wanted.otel != "off" and not _installed("opentelemetry.exporter.otlp.proto.http"):
         raise ValueError(f"meter_otel: {OTEL}")
     if wanted.prices is not None:
         from mitmeter.prices.overrides import read
@@ -62,6 +62,13 @@ def available(wanted: Outgoing) -> None:
             read(wanted.prices)
         except ValueError as error:
             raise ValueError(f"meter_prices: {error}") from error
+
+
+def _installed(name: str) -> bool:
+    try:
+        return find_spec(name) is not None
+    except ModuleNotFoundError:
+        return False
 
 
 class Outlets:

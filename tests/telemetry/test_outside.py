@@ -30,7 +30,7 @@ def load(port: int, number: int, threads: int = 4) -> None:
     def drive(lane: int) -> None:
         for at in range(lane, number, threads):
             path, body = (MESSAGES, {"max_tokens": 50}) if at % 5 == 1 else (CHAT, {})
-            more = {"x_shape": "error=429"} if at % 10 == 9 else {}
+            more = {"x_fault": "status:429"} if at % 10 == 9 else {}
             asked = {**(STREAM if at % 2 else DOCUMENT), "model": MODELS[at % 3], **body}
             ask(port, f"load-{at}", path, asked, **more)
 
@@ -49,6 +49,12 @@ def scrape(port: int, accept: str = "", host: str | None = None, path: str = "/m
 
 def total(found: list[dict[str, Any]], part: str, name: str) -> float:
     return sum(row[part][name] or 0 for row in found)
+
+
+@pytest.fixture
+def upstream() -> Iterator[Provider]:
+    with Provider() as provider:
+        yield provider
 
 
 @pytest.fixture(scope="module")
@@ -73,7 +79,7 @@ SUMS = {
 @needed
 @pytest.mark.prometheus
 def test_a_real_prometheus_comes_to_the_sums_of_the_rows(loaded: Any, tmp_path: Path) -> None:
-    proxy, port, found = loaded
+    _, port, found = loaded
     assert FOUND is not None
     assert len(found) == 300
     with Prometheus(FOUND[0], port, tmp_path) as prometheus:
@@ -178,7 +184,7 @@ def test_exporters_do_not_go_through_the_proxy_that_they_observe(upstream: Provi
     port = free_port()
     with receiver() as receiving:
         env = {"OTEL_EXPORTER_OTLP_ENDPOINT": receiving.url, "OTEL_BSP_SCHEDULE_DELAY": "100"}
-        env |= {name: f"http://127.0.0.1:{port}" for name in ("HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "ALL_PROXY")}
+        env |= dict.fromkeys(("HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "ALL_PROXY"), f"http://127.0.0.1:{port}")
         options = {"meter_otel": "on", "listen_port": str(port), "meter_filter": "~all"}
         with Mitm("", tmp_path, options=options, env=env, mode=f"reverse:{upstream.url}@{port}") as proxy:
             ask(port, "a")
@@ -192,8 +198,8 @@ EXTRAS = """
 import sys
 
 def done():
-    names = ("genai_prices", "opentelemetry", "prometheus_client", "requests", "pydantic", "mitmeter.telemetry.measures")
-    print("IMPORTED", [name for name in names if name in sys.modules])
+    extras = ("genai_prices", "opentelemetry", "prometheus_client", "requests", "pydantic", "mitmeter.telemetry.otlp")
+    print("IMPORTED", [name for name in extras if name in sys.modules])
 """
 
 
@@ -205,5 +211,3 @@ def test_what_is_not_asked_for_is_not_imported(upstream: Provider, tmp_path: Pat
         assert len(wait_rows(proxy.meter_dir, 1)) == 1
         assert proxy.stop() == 0
     assert "IMPORTED []" in proxy.output
-
-
