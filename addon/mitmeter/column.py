@@ -17,6 +17,7 @@ from mitmeter.view import NOTES
 LIVE = "mitmeter_live"
 TICK_SECONDS = 0.5
 SHOWN = 50
+LATE_MS = 1000.0
 
 log = logging.getLogger("mitmeter")
 
@@ -40,8 +41,9 @@ class Column:
         """Show from now on what is under way, twice a second."""
         if self.listed:
             for flow, known in islice(watched.entries(), SHOWN):
-                if known.live is not None and known.live.progress is not None:
-                    remark_on(flow, words(*how_far(known, time.perf_counter())))
+                told = how_far(known, time.perf_counter())
+                if known.live.progress is not None if known.live is not None else told[1] >= LATE_MS:
+                    remark_on(flow, words(*told))
             self._tick = self._loop.call_later(TICK_SECONDS, self.follow, watched)
 
     def close(self) -> None:

@@ -14,7 +14,7 @@ from mitmeter.conversation import Conversation, Turn
 from mitmeter.summary import printable
 from mitmeter.usage.block import ENCODED, Block, described
 
-WIDTH = 84
+WIDTH = 78
 RULE = 60
 TAB = 4
 SAMPLE = 1000

@@ -4,6 +4,7 @@ It runs on the event loop each time someone looks, so its input, its output and 
 A message of a WebSocket is shown as the JSON that it is.
 """
 
+import textwrap
 from typing import Any
 
 from mitmproxy import http
@@ -16,11 +17,13 @@ from mitmeter.exchange import Outcome
 from mitmeter.recorder import Limits as BodyLimits
 from mitmeter.recorder import Recorder
 from mitmeter.summary import count, printable
+from mitmeter.usage.block import sized
 from mitmeter.usage.registry import Match
 from mitmeter.wire.codings import Codings
 
 NOTES = "mitmeter"
 PRIORITY = 5
+INDENT = 9
 OPENINGS = (b"{", b"[")
 TIMES = {"headers": "headers_ms", "first byte": "first_byte_ms", "first token": "first_token_ms", "all": "duration_ms"}
 RATES = {"prompt": "prompt_per_second", "generation": "tokens_per_second"}
@@ -83,7 +86,7 @@ def _asked(data: bytes, reader: Match, row: dict[str, Any] | None) -> list[str]:
     many = f"{len(turns)} turn{'' if len(turns) == 1 else 's'}"
     told = f"{many}, {len(turns) - resent} new" if resent else f"{many}, all new"
     model = None if row is None else row["request_model"] or row["model"]
-    words = (printable(model), f"{reader.provider} {reader.dialect.api}", told, f"{len(data):,} bytes")
+    words = (printable(model), f"{reader.provider} {reader.dialect.api}", told, sized(len(data)))
     head = [("tokens", _tokens(row["usage"]) if row else ""), ("asked", " · ".join(filter(None, words)))]
     return [*_named(head), *transcript.asked(Conversation(turns=turns, left_out=missing))]
 
@@ -94,7 +97,7 @@ def _answered(data: bytes, flow: http.HTTPFlow, reader: Match, row: dict[str, An
     body = _decoded(response, data)
     kind = response.headers.get("content-type", "")
     blocks, missing = reply_blocks(reader.dialect, body, kind, SHOWN)
-    shown = numbers(row or _row(flow, reader, body))
+    shown = numbers(row or row_of(flow, reader, body))
     return [*shown, *transcript.answered(Conversation(reply=blocks, left_out=missing))]
 
 
@@ -107,7 +110,7 @@ def _decoded(response: http.Response, data: bytes) -> bytes:
     return codings.feed(raw) + codings.close()
 
 
-def _row(flow: http.HTTPFlow, reader: Match, body: bytes) -> dict[str, Any]:
+def row_of(flow: http.HTTPFlow, reader: Match, body: bytes) -> dict[str, Any]:
     """Read a flow that was not metered live, without a clock."""
     recorder = Recorder(flows.opening(flow, 0.0), reader)
     head = flows.answer(flow)
@@ -125,6 +128,7 @@ def numbers(row: dict[str, Any]) -> list[str]:
     api = " ".join(filter(None, (row["provider"], row["api"], row["service_tier"])))
     lines = [
         ("tokens", _tokens(row["usage"])),
+        ("cost", _cost(row)),
         ("time", _times(row["timing"])),
         ("rate", _rates(row["timing"])),
         ("reply", printable(" · ".join(filter(None, (row["model"], api, row["outcome"], row["finish"]))))),
@@ -135,7 +139,11 @@ def numbers(row: dict[str, Any]) -> list[str]:
 
 
 def _named(lines: list[tuple[str, str]]) -> list[str]:
-    return [f"{name + ':':9}{value}" for name, value in lines if value]
+    found: list[str] = []
+    for name, value in lines:
+        for number, line in enumerate(textwrap.wrap(value, transcript.WIDTH - INDENT)):
+            found.append((f"{name}:" if number == 0 else "").ljust(INDENT) + line)
+    return found
 
 
 def _tokens(usage: dict[str, Any]) -> str:
@@ -146,6 +154,11 @@ def _tokens(usage: dict[str, Any]) -> str:
     thought = usage["reasoning_tokens"]
     given = f"{count(usage['input_tokens'])} in" + (f" ({inside})" if inside else "")
     return f"{given} → {count(usage['output_tokens'])} out" + ("" if thought is None else f" ({thought} reasoning)")
+
+
+def _cost(row: dict[str, Any]) -> str:
+    cost, said_by = row.get("cost_usd"), row.get("cost_source")
+    return "" if cost is None else f"${cost:.6f}" + (f" ({said_by})" if said_by else "")
 
 
 def _times(timing: dict[str, Any]) -> str:

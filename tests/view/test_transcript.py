@@ -12,7 +12,7 @@ from mitmeter import transcript
 from mitmeter.conversation import Conversation, Turn
 from mitmeter.usage.block import Block
 
-LONG = "word " * 40
+LONG = "word " * 35
 
 
 @pytest.mark.parametrize(
@@ -36,7 +36,7 @@ def test_what_cannot_be_seen_is_made_visible(text: str, shown: str) -> None:
 def test_lines_are_broken_at_spaces() -> None:
     lines = list(transcript.wrapped(LONG))
     assert len(lines) == 3 and all(line.startswith("word") and line.endswith("word") for line in lines[:2])
-    assert list(transcript.wrapped("x" * 200)) == ["x" * 84, "x" * 84, "x" * 32]
+    assert list(transcript.wrapped("x" * 200)) == ["x" * 78, "x" * 78, "x" * 44]
     assert list(transcript.wrapped("a\n\n\tb")) == ["a", "", "    b"]
 
 
@@ -93,7 +93,7 @@ def test_what_was_resent_is_a_line_a_turn_and_what_is_new_is_there_in_full() -> 
     )
     lines = transcript.asked(told)
     assert [line for line in lines if line and line[0] not in "═━─"] == [
-        f"system    {LONG.strip()[:54]} … 1,200 characters",
+        f"system    {LONG.strip()[:49]} … 1,175 characters",
         "user      Hi · [image image/png 2.0 kB]",
         "assistant [thinking] hm · ls({})",
         *transcript.wrapped(LONG),

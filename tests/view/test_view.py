@@ -49,7 +49,7 @@ def shown(made: http.HTTPFlow, side: str) -> list[str]:
 
 def test_a_request() -> None:
     lines = shown(flow(CHAT, ASKED), "request")
-    assert lines[0] == "asked:   openai chat · 1 turn, all new · 76 bytes"
+    assert lines[0] == "asked:   openai chat · 1 turn, all new · 76 B"
     assert [lines[1].split()[1], lines[2]] == ["user", "Hi <b>there</b>"]
 
 

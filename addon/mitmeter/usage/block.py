@@ -35,7 +35,12 @@ def decoded_size(encoded: int) -> int:
     return encoded * 3 // 4
 
 
+def sized(size_bytes: int) -> str:
+    """Return a size for people."""
+    return f"{size_bytes / 1000:.1f} kB" if size_bytes >= 1000 else f"{size_bytes} B"
+
+
 def described(block: Block) -> str:
     """Return what is encoded in a line: `[image photo.png image/png 12.3 kB https://…]`."""
-    size = None if block.size is None else (f"{block.size / 1000:.1f} kB" if block.size >= 1000 else f"{block.size} B")
+    size = None if block.size is None else sized(block.size)
     return f"[{' '.join(filter(None, (block.kind, block.name, block.media, size, block.text)))}]"
