@@ -45,6 +45,7 @@ LINGER = (0.02, 0.08)
 BUSY = 8
 BACKLOG = 1000
 TOGETHER = 64
+LATEST = 0.1
 WAITING_BYTES = 256 << 20
 TRIM_SECONDS = 60.0
 SPENT = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR)
@@ -123,6 +124,7 @@ class Worker:
         self._spent = False
         self._trim_at = 0.0
         self._drain_at = 0.0
+        self._write_at = 0.0
         self._tell_at = 0.0
 
     def start(self) -> None:
@@ -181,6 +183,7 @@ class Worker:
         while running:
             waiting = self._take()
             running = None not in waiting
+            self._write_at = time.monotonic() + LATEST
             for item in waiting:
                 self._act(item)
             if not running or time.monotonic() >= self._drain_at:
@@ -232,7 +235,7 @@ class Worker:
             self._open[id(item)] = item
             if item.ending is not None:
                 self._advance(item)
-                if len(self._ended) >= TOGETHER:
+                if len(self._ended) >= TOGETHER or time.monotonic() >= self._write_at:
                     self._write()
 
     def _drain(self) -> None:
@@ -305,6 +308,7 @@ class Worker:
             for ended in waiting:
                 self._ended_bytes -= ended.size
                 self._ended.popleft()
+        self._write_at = time.monotonic() + LATEST
 
     def _store(self, waiting: list[Ended]) -> None:
         items = [(ended.exchange, ended.redacted) for ended in waiting]

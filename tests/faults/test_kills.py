@@ -44,7 +44,7 @@ def test_kills(upstream: Provider, tmp_path: Path) -> None:
             with Mitm(upstream.url, tmp_path / "proxy", meter_dir=meter_dir) as proxy:
                 for client in range(CLIENTS):
                     pool.submit(load, proxy.port, f"{number}-{client}", ended, over)
-                time.sleep(chance.uniform(0.05, 1.0))
+                time.sleep(chance.uniform(0.05, 1.5))
                 killed = time.monotonic()
                 assert proxy.kill() == -9
             over.set()
