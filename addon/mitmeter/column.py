@@ -66,10 +66,11 @@ def remark_on(flow: http.HTTPFlow, text: str) -> None:
 
 def annotate(flow: http.HTTPFlow, exchange: Exchange, ident: int) -> None:
     """Put the numbers where mitmweb and the console show them; a user's own comment and marker stay."""
-    if _own(flow):
-        flow.comment = remark(exchange)
+    text = remark(exchange) if _own(flow) else None
+    if text is not None:
+        flow.comment = text
     if not flow.marked:
         flow.marked = marker(exchange)
     flow.metadata.pop(LIVE, None)
-    flow.metadata[NOTES] = {**notes(exchange, ident), "remark": flow.comment}
+    flow.metadata[NOTES] = {**notes(exchange, ident), "remark": text}
     ctx.master.addons.trigger(hooks.UpdateHook([flow]))

@@ -84,7 +84,8 @@ class Commands:
         worker, _ = self._state()
         if worker is None:
             return NOT_METERING
-        return "flushed" if worker.flush(FLUSH_SECONDS) else "still writing"
+        errand = Errand("meter.flush", lambda: "flushed" if worker.flush(FLUSH_SECONDS) else "still writing")
+        return errand.answer(PATIENCE_SECONDS)
 
     def stats(self) -> str:
         """Return the totals by model of everything metered in meter_dir."""

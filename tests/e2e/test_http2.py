@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from harness import End, Mitm, Reply, capture, fetch, kept_body, rows_of
-from harness.http2 import fetch2
+from harness.http2 import fetch2, saying2
 from provider import Provider
 
 CHAT, MESSAGES = "/v1/chat/completions", "/v1/messages"
@@ -98,3 +98,23 @@ def test_one_row(bench: Bench, name: str) -> None:
     assert len(body) == row["sizes"]["decoded_bytes"]
     if not case.steer:
         assert body == bench.replies[name].body
+
+
+EVENT = b'data: {"object":"chat.completion.chunk","choices":[],"usage":{"prompt_tokens":3,"completion_tokens":4}}\n\n'
+PARTS = [EVENT, b"data: [DONE]\n\n"]
+TRAILERS = [("server-timing", "total;dur=12.5"), ("x-secret-trailer", "sesame-5e9f")]
+
+
+def test_trailers(tmp_path: Path) -> None:
+    """They reach the client, and the capture, in which they are redacted as headers are."""
+    options = {"ssl_insecure": "true"}
+    with saying2(tmp_path / "tls", PARTS, TRAILERS) as url, Mitm(url, tmp_path, options=options) as proxy:
+        reply = fetch2(proxy.port, CHAT, BODY, {"user-agent": "trailers"})
+        assert (reply.status, reply.end, reply.body) == (200, End.COMPLETE, b"".join(PARTS))
+        assert reply.trailers == TRAILERS
+        (row,) = rows_of(proxy.meter_dir, "trailers")
+        assert (row["outcome"], row["usage"]["input_tokens"], row["usage"]["output_tokens"]) == ("complete", 3, 4)
+        kept = capture(proxy.meter_dir, row)
+        assert kept_body(kept, "response") == b"".join(PARTS)
+        assert [name for name, _ in kept["response_trailers"]] == [name for name, _ in TRAILERS]
+        assert "sesame" not in str(kept)

@@ -1,6 +1,8 @@
 """What people look at: mitmweb's own HTTP interface, and flow files."""
 
+import contextlib
 import json
+import sqlite3
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -109,7 +111,7 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
         bodies: dict[str, bytes] = {}
         for agent, (path, body, headers) in ASKS.items():
             bodies[agent] = fetch(proxy.port, path, body, {"User-Agent": agent, **PACE, **headers}).body
-        assert web.command("meter.flush") == {"value": "flushed"}
+        assert web.answer("meter.flush") == "flushed"
         yield Bench(proxy, web, bodies)
 
 
@@ -176,7 +178,7 @@ def test_a_comment_of_the_users_own_stays(bench: Bench) -> None:
         bench.web.call("PUT", f"/flows/{flow[0]['id']}", {"comment": "look at this", "marked": ":red_circle:"})
         assert asked.result().end is End.TIMEOUT
     assert bench.row("mine")["outcome"] == "client_aborted"
-    bench.web.command("meter.flush")
+    bench.web.answer("meter.flush")
     shown = bench.web.flow("mine")
     assert (shown["comment"], shown["marked"]) == ("look at this", "🔴")
 
@@ -258,3 +260,15 @@ def test_a_flow_file_has_the_body(saved: dict[str, http.HTTPFlow], bench: Bench,
     response = saved[agent].response
     assert response is not None
     assert response.raw_content == bench.bodies[agent]
+
+
+def test_a_flush_does_not_hold_traffic_up(bench: Bench) -> None:
+    """A locked database takes seconds; the command says so, and exchanges go through."""
+    with contextlib.closing(sqlite3.connect(bench.proxy.meter_dir / "meter.db", isolation_level=None)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        fetch(bench.proxy.port, CHAT, COUNTED, {"User-Agent": "locked"})
+        started = time.monotonic()
+        assert "event log" in bench.web.command("meter.flush")["value"]
+        assert fetch(bench.proxy.port, CHAT, COUNTED, {"User-Agent": "locked-too"}).end is End.COMPLETE
+        assert time.monotonic() - started < 3
+    assert bench.row("locked")["outcome"] == bench.row("locked-too")["outcome"] == "complete"

@@ -34,6 +34,7 @@ class Reply:
     chunks: list[tuple[float, bytes]] = field(default_factory=list)
     ended_at: float | None = None
     end: End = End.NO_HEADERS
+    trailers: list[tuple[str, str]] = field(default_factory=list)
 
     @property
     def body(self) -> bytes:

@@ -103,3 +103,26 @@ def test_an_empty_file_is_filled_but_not_read(tmp_path: Path) -> None:
         Store(path, readonly=True)
     Store(path).close()
     Store(path, readonly=True).close()
+
+
+def old(path: Path) -> None:
+    """A database as the first version made it, with nothing in it."""
+    with connection(path) as connected:
+        migrate(connected, MIGRATIONS[:1])
+    connected.close()
+
+
+def test_whoever_reads_an_older_database_brings_it_up_to_date(tmp_path: Path) -> None:
+    old(tmp_path / "meter.db")
+    with Store(tmp_path / "meter.db", readonly=True) as store:
+        assert store.rows() == []
+    with connection(tmp_path / "meter.db") as connected:
+        assert check(connected) == len(MIGRATIONS)
+
+
+def test_an_older_database_that_cannot_be_written(tmp_path: Path) -> None:
+    old(tmp_path / "meter.db")
+    with connection(tmp_path / "meter.db") as holder:
+        holder.execute("BEGIN EXCLUSIVE")
+        with pytest.raises((SchemaError, sqlite3.OperationalError), match=r"older|locked"):
+            Store(tmp_path / "meter.db", readonly=True)

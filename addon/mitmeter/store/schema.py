@@ -122,6 +122,10 @@ class SchemaError(Exception):
     """The file is not a database that this version can work with; the message says why."""
 
 
+class OlderError(SchemaError):
+    """The database is to be brought up to date first."""
+
+
 def migrate(connection: sqlite3.Connection, migrations: tuple[tuple[str, ...], ...] = MIGRATIONS) -> None:
     """Bring a database up to date, a transaction a step; several processes may do so at once.
 

@@ -17,7 +17,7 @@ from mitmeter.exchange import Exchange, Place, Usage
 from mitmeter.store import top
 from mitmeter.store.filters import Filter, where
 from mitmeter.store.rows import COLUMNS, Row, Stat, flatten, unflatten, valid_text
-from mitmeter.store.schema import MIGRATIONS, SchemaError, check, migrate
+from mitmeter.store.schema import MIGRATIONS, OlderError, SchemaError, check, migrate
 from mitmeter.store.stats import Group, collect
 from mitmeter.store.top import Measure, Most, Of
 
@@ -114,6 +114,13 @@ class Store:
         with contextlib.ExitStack() as failed:
             failed.callback(self._connection.close)
             try:
+                _prepare(self._connection, readonly)
+            except OlderError as error:
+                # No proxy of this version has run since it was written.
+                try:
+                    Store(path).close()
+                except (sqlite3.Error, OSError) as refused:
+                    raise SchemaError(f"{path}: {error} ({refused})") from refused
                 _prepare(self._connection, readonly)
             except SchemaError as error:
                 raise SchemaError(f"{path}: {error}") from error
@@ -293,7 +300,7 @@ def _prepare(connection: sqlite3.Connection, readonly: bool) -> None:
         if version == 0 and not connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
             raise FileNotFoundError("the database is empty: nothing has been metered there yet")
         if version < len(MIGRATIONS):
-            raise SchemaError("the database is older than this mitmeter: run it once to bring the database up to date")
+            raise OlderError("the database is older than this mitmeter: run it once to bring the database up to date")
         connection.execute(_PROBE)
         return
     check(connection)
