@@ -144,12 +144,11 @@ def _exported(folder: Path, path: Path, form: exporting.Format, filters: Sequenc
 def _found(folder: Path, text: str, filters: Sequence[str]) -> str:
     choice: Choice = replace(choosing.parse(filters, folder), grep=text)
     found, whole = reports.find(folder, choice, FIND_SECONDS, _tell)
-    listed = _listed()
     many = f"{len(found)} exchange{'' if len(found) == 1 else 's'}"
     lines = [f"{many} with {text!r}" + ("" if whole else ", the newest: there may be more")]
     for one in found:
         exchange = one.row.exchange
-        where = "flow" if exchange.flow_id in listed else "no longer listed: flow"
+        where = "flow" if _listed(exchange.flow_id) else "no longer listed: flow"
         lines.append(
             f"#{one.row.id} {reports.when(exchange.started)} {exchange.model or exchange.request_model} "
             f"({where} {exchange.flow_id}): {one.passage}"
@@ -157,10 +156,10 @@ def _found(folder: Path, text: str, filters: Sequence[str]) -> str:
     return "\n".join(lines)
 
 
-def _listed() -> frozenset[str]:
-    """Return the ids of the flows in the list of mitmweb or the console."""
+def _listed(flow_id: str) -> bool:
+    """Say whether a flow is in the list of mitmweb or the console."""
     view = ctx.master.addons.lookup.get("view")
-    return frozenset() if view is None else frozenset(flow.id for flow in view._store.values())
+    return view is not None and view.get_by_id(flow_id) is not None
 
 
 def _tell(message: str) -> None:

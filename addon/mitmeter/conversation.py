@@ -27,6 +27,7 @@ SWITCHED = 101
 HEAD = 64
 LONGEST_PLACE = 300
 SUMMED = 3
+CONTINUED = "what was said before, kept by the server ({})"
 
 
 class Limits(Struct, frozen=True, kw_only=True):
@@ -147,20 +148,25 @@ def request_turns(dialect: Dialect, body: bytes, limits: Limits = DEFAULT) -> As
 def read_turns(dialect: Dialect, body: bytes) -> tuple[list[Said], list[str]]:
     """Return all turns of a request's body with the values as they were sent, and what could not be read."""
     prompt = dialect.prompt
-    decode = decoder(members([*(place.at for place in prompt.places), *prompt.within]))
+    decode = decoder(members([*(place.at for place in prompt.places), *prompt.within, *prompt.continues]))
     found: list[Said] = []
+    notes: dict[str, None] = {}
     try:
         for line in body.splitlines() if dialect.socket is not None else (body,):
             document = decode(line)
-            for said in turns(prompt, document) if isinstance(document, dict) else ():
+            if not isinstance(document, dict):
+                continue
+            notes |= {CONTINUED.format(at): None for at in prompt.continues if dig(document, path(at))}
+            for said in turns(prompt, document):
                 if said.bare and found and found[-1].role == said.role:
                     found[-1].pieces += said.pieces
                 else:
                     found.append(said)
     except NotADocument:
-        return found, ["what is no JSON in the request"]
-    many = sum(len(said.pieces) for said in found) >= PARTS
-    return found, [f"parts beyond the first {PARTS:,}"] if many else []
+        notes["what is no JSON in the request"] = None
+    if sum(len(said.pieces) for said in found) >= PARTS:
+        notes[f"parts beyond the first {PARTS:,}"] = None
+    return found, [*notes]
 
 
 def new_from(said: list[Said]) -> int:

@@ -113,7 +113,7 @@ def of_block(block: Block) -> Iterator[str]:
     yield ""
     yield f"── {title} {'─' * (RULE - len(title))}"
     if block.kind in ENCODED and not block.text:
-        yield described(block)
+        yield from wrapped(described(block))
     elif block.kind == "tool":
         for line in arguments(block.text):
             yield from wrapped(line)
@@ -177,4 +177,5 @@ def answered(told: Conversation) -> list[str]:
 
 
 def _missing(told: Conversation) -> list[str]:
-    return ["", *(f"[left out: {what}]" for what in told.left_out)] if told.left_out else []
+    lines = [line for what in told.left_out for line in wrapped(f"[left out: {what}]")]
+    return ["", *lines] if lines else []

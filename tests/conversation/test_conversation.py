@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mitmeter import transcript
 from mitmeter.conversation import Limits, conversation, to_json
 from mitmeter.usage.dialect import Dialect
 from mitmeter.usage.registry import find
@@ -298,6 +299,12 @@ def test_what_is_left_out_is_said(body: bytes, limits: Limits, kept: list[str], 
     assert len(told.left_out) == 1 and told.left_out[0].startswith(left_out)
 
 
+def test_what_the_server_keeps_is_said_to_be_missing() -> None:
+    asked = {"input": "Hi", "previous_response_id": "resp_1", "conversation": None}
+    told = conversation(dialect("api.openai.com", "/v1/responses"), json.dumps(asked).encode())
+    assert told.left_out == ("what was said before, kept by the server (previous_response_id)",)
+
+
 def test_a_cut_block_says_how_much_is_missing() -> None:
     (turn,) = to_json(conversation(CHAT, long(1, "xyz"), limits=Limits(block=2)))["turns"]
     assert turn == {"role": "user", "new": True, "blocks": [{"kind": "text", "text": "xy", "cut": 1}]}
@@ -460,6 +467,42 @@ READERS = (
 @given(st.sampled_from(READERS), st.dictionaries(st.sampled_from(("messages", "input", "contents", "system")), VALUES))
 def test_any_request_is_taken(reader: Dialect, asked: dict[str, Any]) -> None:
     json.dumps(to_json(conversation(reader, json.dumps(asked).encode(), json.dumps(asked).encode()))).encode()
+
+
+SAID = {
+    "system": [{"type": "text", "text": "S"}],
+    "instructions": "S",
+    "messages": [
+        {"role": "user", "content": [{"type": "image_url", "image_url": {"url": PIXELS}}, {"text": "Hi"}]},
+        {"role": "assistant", "content": [{"toolUse": {"name": "f", "input": {"a": 1}}}], "tool_calls": [CALL]},
+        {"role": "tool", "content": [{"type": "tool_result", "content": [{"text": "noon"}]}], "images": [IMAGE]},
+    ],
+    "input": [{"type": "function_call", "name": "f", "arguments": "{}"}, {"type": "reasoning", "summary": []}],
+    "contents": [{"role": "model", "parts": [{"inlineData": {"data": IMAGE, "mimeType": "image/png"}}]}],
+    "item": {"type": "message", "content": [{"type": "input_audio", "audio": "AAAA"}]},
+    "response": {"output": [{"type": "message", "content": [{"type": "output_text", "text": "Hi"}]}]},
+}
+
+
+@st.composite
+def mutated(draw: st.DrawFn, value: Any = SAID) -> Any:
+    """What was said, with something else in one place."""
+    if isinstance(value, dict | list) and value and draw(st.integers(0, 5)):
+        keys = list(value) if isinstance(value, dict) else list(range(len(value)))
+        key = draw(st.sampled_from(keys))
+        changed = value.copy()
+        changed[key] = draw(mutated(value[key]))
+        return changed
+    return draw(VALUES)
+
+
+@given(st.sampled_from(READERS), mutated(), st.integers(0, 40), st.sampled_from(("", "text/event-stream")))
+def test_any_change_to_a_request_is_taken(reader: Dialect, asked: Any, cut: int, kind: str) -> None:
+    body = json.dumps(asked).encode()
+    body = body[: len(body) - cut] if cut > 30 else body
+    told = conversation(reader, body, b"data: " + body if kind else body, kind)
+    json.dumps(to_json(told), ensure_ascii=False).encode()
+    transcript.asked(told), transcript.answered(told)
 
 
 @given(st.sampled_from(READERS), st.binary(max_size=60), st.sampled_from(("", "text/event-stream", "application/json")))

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 import corpus
+from mitmeter import transcript
 from mitmeter.conversation import WHOLE, conversation, to_json
 from mitmeter.usage.paths import path, walk
 from mitmeter.wire.codings import Codings
@@ -72,6 +73,8 @@ def test_every_recording() -> None:
         if time.process_time() - began > SECONDS:
             wrong.append(f"{corpus.name(case)}: too slow")
         json.dumps(to_json(told)).encode()
+        lines = [*transcript.asked(told), *transcript.answered(told)]
+        wrong += [f"{corpus.name(case)}: {line[:40]!r} is long" for line in lines if len(line) > transcript.WIDTH]
         heard = "\n".join(block.text for block in told.reply)
         said = "\n".join(block.text for turn in told.turns for block in turn.blocks)
         document = answered.lstrip().startswith(b"{") and not case["streaming"]

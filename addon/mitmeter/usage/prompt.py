@@ -54,6 +54,7 @@ class Prompt(Struct, frozen=True, kw_only=True, eq=False):
     `content` are the members in which a message holds its parts, `shapes` those of the parts, `beside` those of what
     stands in a message next to them. `roles` renames what stands as a message's role, or as its `type` where it has
     none. The whole content of a message whose role is in `results` is what a tool returned, `call` says for which call.
+    At `continues` stands what the server is to go on from, of which the request tells no more.
     """
 
     places: tuple[Place, ...] = ()
@@ -64,6 +65,7 @@ class Prompt(Struct, frozen=True, kw_only=True, eq=False):
     shapes: tuple[Shape, ...] = ()
     beside: tuple[Shape, ...] = ()
     roles: tuple[tuple[str, str], ...] = ()
+    continues: tuple[str, ...] = ()
     results: tuple[str, ...] = ()
     call: tuple[str, ...] = ()
 

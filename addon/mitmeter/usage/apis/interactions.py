@@ -40,6 +40,7 @@ INTERACTIONS = Dialect(
     ),
     prompt=Prompt(
         answer=(Place("assistant", "steps", turns=True),),
+        continues=("previous_interaction_id",),
         places=(Place("system", "system_instruction"), Place("user", "input", turns=True)),
         roles=(("user_input", "user"), ("model_output", "assistant"), ("model", "assistant")),
         shapes=(

@@ -42,6 +42,7 @@ PROMPT = Prompt(
     places=(Place("system", "instructions"), Place("system", "prompt"), Place("user", "input", turns=True)),
     answer=(Place("assistant", "output", turns=True),),
     summary="response",
+    continues=("previous_response_id", "conversation"),
     roles=(("developer", "system"),),
     shapes=(
         Shape("text", ("text",), ("input_text", "output_text", "summary_text", "reasoning_text", "text")),

@@ -33,6 +33,7 @@ STATEFUL_CHAT = Dialect(
     prompt=Prompt(
         places=(Place("system", "system_prompt"), Place("user", "input", turns=True)),
         answer=(Place("assistant", "output", turns=True),),
+        continues=("previous_response_id",),
         shapes=(
             Shape("text", ("content",), ("message", "text")),
             Shape("thinking", ("content",), ("reasoning",)),
