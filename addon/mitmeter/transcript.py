@@ -109,7 +109,7 @@ def arguments(text: str) -> Iterator[str]:
 
 def of_block(block: Block) -> Iterator[str]:
     """Yield a block under its kind."""
-    title = " ".join(filter(None, (block.kind.replace("_", " "), printable(block.name))))
+    title = printable(" ".join(filter(None, (block.kind.replace("_", " "), block.name))), RULE)
     yield ""
     yield f"── {title} {'─' * (RULE - len(title))}"
     if block.kind in ENCODED and not block.text:
@@ -126,7 +126,8 @@ def of_block(block: Block) -> Iterator[str]:
 def turn(said: Turn) -> Iterator[str]:
     """Yield a turn in full under its role."""
     yield ""
-    yield f"━━ {printable(said.role)} {'━' * (RULE - len(said.role))}"
+    role = printable(said.role, RULE)
+    yield f"━━ {role} {'━' * (RULE - len(role))}"
     for number, block in enumerate(said.blocks):
         lines = of_block(block)
         if number == 0 and block.kind in ("text", "tool_result"):
