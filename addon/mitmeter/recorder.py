@@ -108,7 +108,7 @@ class Recorder:
         named = field_values(self.opening.headers, "content-encoding")
         if not body or not named:
             return body
-        codings = Codings(named, output_limit=self.limits.decoded, ratio_limit=self.limits.ratio)
+        codings = Codings(named, output_limit=self.limits.message, ratio_limit=self.limits.ratio)
         decoded = codings.feed(body) + codings.close()
         self._flag(*(f"request_{anomaly}" for anomaly in codings.anomalies))
         return decoded
@@ -141,13 +141,10 @@ class Recorder:
         if self._first_byte_at is None:
             self._first_byte_at = together[0][1]
         self._last_at = together[-1][1]
-        raw, times = zip(*together, strict=True)
-        decoded = raw if codings.transparent else tuple(map(codings.feed, raw))
-        sizes = tuple(map(len, decoded))
-        body = b"".join(decoded)
-        self._received += len(body) if decoded is raw else sum(map(len, raw))
-        self._moments.add(sizes, times)
-        self._take_body(body)
+        self._received += sum(len(chunk) for chunk, _ in together)
+        for body, sizes, times in codings.undo(together):
+            self._moments.add(sizes, times)
+            self._take_body(body)
 
     def whole(self, body: bytes, at: float) -> None:
         """Take a body that had been buffered until `at`: when anything in it came is not known."""

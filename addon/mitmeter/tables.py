@@ -150,7 +150,7 @@ def exchange(row: Row, record: Record | None) -> Iterator[RenderableType]:
     facts = Table(box=None, show_header=False, pad_edge=False)
     for name, value in _facts(row):
         if value:
-            facts.add_row(Text(name, "dim"), value if isinstance(value, Text) else Text(value))
+            facts.add_row(Text(name, "dim"), value if isinstance(value, Text) else Text(printable(value)))
     yield facts
     if record is None:
         yield Text("\nno capture is kept", "dim")
@@ -164,12 +164,12 @@ def exchange(row: Row, record: Record | None) -> Iterator[RenderableType]:
 def _facts(row: Row) -> Iterator[tuple[str, str | Text]]:
     exchange, usage, timing = row.exchange, row.exchange.usage, row.exchange.timing
     yield "id", f"{row.id}  {_when(exchange.started)}  flow {exchange.flow_id}"
-    yield "request", f"{exchange.method} {exchange.host}{printable(exchange.path)}"
+    yield "request", f"{exchange.method} {exchange.host}{exchange.path}"
     yield "api", " ".join(filter(None, (exchange.provider, exchange.api, exchange.service_tier)))
     asked = f" (asked for {exchange.request_model})" if exchange.request_model not in (None, exchange.model) else ""
-    yield "model", printable(f"{exchange.model or ''}{asked}")
+    yield "model", f"{exchange.model or ''}{asked}"
     yield "outcome", _outcome(exchange)
-    yield "finish", printable(exchange.finish)
+    yield "finish", exchange.finish or ""
     named = {
         "input": usage.input_tokens,
         "cached": usage.cache_read_tokens,

@@ -335,3 +335,19 @@ def test_any_header(lines: list[str], body: bytes) -> None:
 )
 def test_filter_accept_encoding(lines: list[str], expected: str | None) -> None:
     assert filter_accept_encoding(lines) == expected
+
+
+def test_what_grows_comes_in_steps() -> None:
+    chunks = [(b"", 0.5), (gzip.compress(bytes(32 * MIB), 9), 1.0), (b"", 2.0)]
+    codings = Codings("gzip", output_limit=64 * MIB, ratio_limit=2000)
+    steps = list(codings.undo(chunks))
+    assert max(len(body) for body, _, _ in steps) <= 24 * MIB
+    assert [len(body) for body, _, _ in steps] == [sum(sizes) for _, sizes, _ in steps]
+    assert sum(len(body) for body, _, _ in steps) == 32 * MIB
+    assert [at for _, _, times in steps for at in times] == sorted(at for _, _, times in steps for at in times)
+
+
+def test_without_a_coding_chunks_come_as_they_are() -> None:
+    codings = Codings("", output_limit=MIB, ratio_limit=2000)
+    [(body, sizes, times)] = codings.undo([(b"ab", 1.0), (b"c", 2.0)])
+    assert (body, tuple(sizes), tuple(times)) == (b"abc", (2, 1), (1.0, 2.0))

@@ -9,7 +9,7 @@
 - A body without a coding is not bounded here: it is no larger than it came.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from mitmeter.wire.decompress import CODINGS
 from mitmeter.wire.undo import Undo
@@ -17,6 +17,8 @@ from mitmeter.wire.undo import Undo
 _ACCEPTED = frozenset((*CODINGS, "identity"))
 _STACK_LIMIT = 5
 _RATIO_FREE = 1024 * 1024
+_STEP = 16 * 1024
+_LARGE = 4 * 1024 * 1024
 
 
 def filter_accept_encoding(lines: Sequence[str]) -> str | None:
@@ -78,6 +80,29 @@ class Codings:
         for stage in self._stages:
             data = stage.feed(data, ceiling)
         return data
+
+    def undo(self, chunks: Sequence[tuple[bytes, float]]) -> Iterator[tuple[bytes, Sequence[int], Sequence[float]]]:
+        """Takes chunks with their times, yields what they became: bytes, how many of them came when, and when.
+
+        In steps, since a few bytes may become a thousand times as many.
+        """
+        if not self._stages:
+            raw, times = zip(*chunks, strict=True)
+            yield b"".join(raw), [*map(len, raw)], times
+            return
+        held: list[bytes] = []
+        sizes: list[int] = []
+        at: list[float] = []
+        for chunk, time in chunks:
+            sizes.append(0)
+            at.append(time)
+            for start in range(0, len(chunk), _STEP):
+                held.append(self.feed(chunk[start : start + _STEP]))
+                sizes[-1] += len(held[-1])
+                if sizes[-1] > _LARGE:
+                    yield b"".join(held), sizes, at
+                    held, sizes, at = [], [0], [time]
+        yield b"".join(held), sizes, at
 
     def close(self) -> bytes:
         """Ends the body and returns what was held back. Call once, after the last `feed`."""

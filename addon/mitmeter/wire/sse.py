@@ -29,9 +29,9 @@ from mitmeter.mould import Mould, Run, Tells
 from mitmeter.wire.sparse import Sparse
 
 _BOM = b"\xef\xbb\xbf"
-# Possessive: CR LF is one line end, never a CR and then a LF.
-_END = re.compile(rb"(?:\r\n?+|\n)(?:\r\n?+|\n)")
-_END_LF = re.compile(rb"\n\n")
+# Possessive: CR LF is one line end, never a CR and then a LF. All blank lines in a row at once: there may be millions.
+_END = re.compile(rb"((?:\r\n?+|\n)(?:\r\n?+|\n))(?:\r\n?+|\n)*+")
+_END_LF = re.compile(rb"(\n\n)\n*+")
 # An end is four bytes at most, so three of what went before complete any that begins there.
 _OVERLAP = 3
 # What may be held besides an event's content: a byte order mark, a blank line before it, three bytes of its end.
@@ -186,7 +186,7 @@ class SSEDecoder:
             if self._skipping:
                 self._skipping = False
             else:
-                self._event(block[cut : end.start()], self._offset + end.end(), messages)
+                self._event(block[cut : end.start()], self._offset + end.end(1), messages)
             cut = end.end()
         return cut
 
