@@ -71,11 +71,14 @@ def document(value: Any) -> bytes:
     return json.dumps(value).encode()
 
 
+USUAL = said(b"data: ", USAGE, b"\n\n")
+
+
 @dataclass(frozen=True)
 class Case:
     """What the server answers, and what the client sends."""
 
-    answer: Bytes = said(b"data: ", USAGE, b"\n\n")
+    answer: Bytes = USUAL
     path: bytes = CHAT
     headers: tuple[bytes, ...] = ()
     body: bytes = ASKED
