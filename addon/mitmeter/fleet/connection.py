@@ -4,6 +4,7 @@ Certificates are checked unless the address says otherwise. The environment's pr
 proxy that is metered.
 """
 
+import logging
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from importlib.util import find_spec
@@ -32,7 +33,7 @@ _MEANT: dict[int | None, str] = {
 }
 
 # Of what is sent, not of the server: sending the same again would not help.
-_ABOUT_DATA = frozenset((6, 26, 27, 33, 38, 41, 53, 69, 70, 72, 117, 131, 190, 349, 350, 376, 386, 407, 436, 467))
+_ABOUT_DATA = frozenset((6, 26, 27, 33, 38, 41, 53, 69, 70, 72, 117, 131, 190, 349, 350, 376, 386, 407, 436, 467, 469))
 
 
 def installed() -> bool:
@@ -74,7 +75,7 @@ class Connection:
             raise
         except self._errors as error:
             code = getattr(error, "code", None)
-            said = _MEANT.get(code) or " ".join(str(error).split())[:300]
+            said = _MEANT.get(code) or _unreachable(error) or " ".join(str(error).split())[:300]
             raise FleetError(f"ClickHouse at {self.address}: {said}", code) from error
 
     def query(self, sql: str, given: Mapping[str, Any] | None = None, *, text: bool = True) -> list[Sequence[Any]]:
@@ -125,8 +126,21 @@ class Connection:
             return
 
 
+def _unreachable(error: BaseException) -> str | None:
+    """Return what the operating system said where nothing was answered."""
+    seen: BaseException | None = error
+    while seen is not None:
+        if isinstance(seen, OSError) and seen.strerror:
+            return f"cannot be reached ({seen.strerror})"
+        seen = seen.__cause__ or seen.__context__
+    return None
+
+
 def _client(package: Any, httputil: Any, address: Address) -> Any:
     package.common.set_setting("autogenerate_session_id", False)
+    for noisy in ("clickhouse_connect", "urllib3.connectionpool"):
+        # What they warn of is raised too, and told once.
+        logging.getLogger(noisy).setLevel(logging.CRITICAL)
     settings = {"do_not_merge_across_partitions_select_final": 1, "precise_float_parsing": 1}
     if address.path is not None:
         return package.get_client(dsn=f"chdb://{address.path}", settings=settings)

@@ -29,8 +29,6 @@ DAY_SECONDS = 86_400
 
 _ROW = ", ".join(("id", "captured", *COLUMNS))
 _SESSION = COLUMNS.index("session")
-_KEY = "session, started, flow_id"
-_BACK = {True: "DESC", False: "ASC"}
 _GROUPS = {
     **{name: f"toNullable({name})" for name in ("model", "provider", "host", "path", "outcome")},
     "status": "toString(status)",
@@ -42,8 +40,7 @@ _SUMS = """
     SELECT toNullable({group}) AS name, count() AS requests,
         countIf(outcome IN ('error', 'unreachable')), countIf(outcome IN ('client_aborted', 'upstream_aborted')),
         sum(input_tokens), sum(output_tokens), sum(cache_read_tokens), sum(cache_write_tokens), sum(reasoning_tokens),
-        (quantileExactLow(0.5)(first_token_ms) + quantileExactHigh(0.5)(first_token_ms)) / 2,
-        (quantileExactLow(0.5)(duration_ms) + quantileExactHigh(0.5)(duration_ms)) / 2,
+        quantileExactInclusive(0.5)(first_token_ms), quantileExactInclusive(0.5)(duration_ms),
         sum(duration_ms), count(first_token_ms), count(duration_ms)
     FROM {table} FINAL WHERE {where} GROUP BY name ORDER BY {order}
 """
@@ -100,20 +97,22 @@ class Remote:
         condition, given = where(wanted)
         for sign, name, bound in ((">", "after", after), ("<", "before", before)):
             if bound is not None:
-                at = (
-                    f"SELECT (position, id) FROM {self._rows} WHERE id = {{{name}:Int64}} ORDER BY shipped DESC LIMIT 1"
-                )
-                condition += f" AND (position, id) {sign} ({at})"
+                at = f"SELECT position FROM {self._rows} WHERE id = {{{name}:Int64}} ORDER BY shipped DESC LIMIT 1"
+                condition += f" AND position {sign} ({at})"
                 given[name] = bound
-        order = f"ORDER BY position {_BACK[newest]}, id {_BACK[newest]}"
-        if limit is not None:
-            order += f" LIMIT {max(0, limit)}"
-            # The keys first: few of the columns are read for all rows.
-            condition = f"({_KEY}) IN (SELECT {_KEY} FROM {self._rows} FINAL WHERE {condition} {order})"
-        found = self._connection.query(f"SELECT {_ROW} FROM {self._rows} FINAL WHERE {condition} {order}", given)
-        rows = [_row(*values) for values in found]
+        order = f"ORDER BY position {'DESC' if newest else 'ASC'}"
+        order += "" if limit is None else f" LIMIT {max(0, limit)}"
+        rows = self._select(f"WHERE {condition} {order}", given)
         if newest:
             rows.reverse()
+        return rows
+
+    def _select(self, chosen: str, given: dict[str, Any]) -> list[Row]:
+        """Return rows, each once: to look for copies is dear, and there is hardly ever one."""
+        for table in (self._rows, f"{self._rows} FINAL"):
+            rows = [_row(*values) for values in self._connection.query(f"SELECT {_ROW} FROM {table} {chosen}", given)]
+            if len({row.id for row in rows}) == len(rows):
+                break
         return rows
 
     def row(self, ident: int) -> Row | None:
@@ -197,7 +196,7 @@ class Remote:
         sql = f"""
             SELECT shipped, {_ROW} FROM {self._rows} FINAL
             WHERE shipped > {{since:DateTime64(6, 'UTC')}} - toIntervalSecond({OVERLAP_SECONDS})
-            AND id NOT IN {{seen:Array(Int64)}} ORDER BY position, id LIMIT {limit}
+            AND id NOT IN {{seen:Array(Int64)}} ORDER BY position LIMIT {limit}
         """
         found = self._connection.query(sql, {"since": mark.since, "seen": list(mark.idents)})
         since = max((mark.since, *(shipped for shipped, *_ in found)))
@@ -228,9 +227,8 @@ def _stat(*values: Any) -> Stat:
     # The median of nothing is no number.
     told["first_token_ms"] = told["first_token_ms"] if first_tokens else None
     told["duration_ms"] = told["duration_ms"] if durations else None
-    if told["total_duration_ms"] is not None:
-        told["total_duration_ms"] = round(told["total_duration_ms"], 3)
-    return Stat(**told)
+    digits = {"first_token_ms": 4, "duration_ms": 4, "total_duration_ms": 3}
+    return Stat(**told | {name: None if told[name] is None else round(told[name], n) for name, n in digits.items()})
 
 
 def _day(started: float) -> str:

@@ -2,7 +2,8 @@
 
 - `exchanges` and `captures` are ReplacingMergeTrees in the order of session, time and flow: an exchange that is
   delivered twice is stored once, and the turns of a conversation lie side by side, whichever proxies they went through,
-  so that what each resends is compressed away. Parts are days.
+  so that what each resends is compressed away. Parts are days. `position` orders the rows as their exchanges ended,
+  each in another place: microseconds, and in its last bits the number of the meter_dir.
 - `minutes` holds sums by minute, model, provider, credential and host, which a view adds up as rows arrive. A batch
   that is sent again carries its token again, by which the server leaves it out of these sums too.
 - `sources` numbers the meter_dirs: the id of a row is that number and the row's id there.
@@ -24,6 +25,9 @@ from mitmeter.store.schema import SchemaError
 
 VERSION = 1
 LOCAL_BITS = 33
+SOURCE_BITS = 10
+# A day that is over becomes one part, in which no row is twice and all turns of a session lie together.
+MERGED = "min_age_to_force_merge_seconds = 7200, min_age_to_force_merge_on_partition_only = 1"
 KEPT_WINDOW = "non_replicated_deduplication_window = 10000"
 KEPT_REPLICATED = "replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 604800"
 
@@ -59,12 +63,13 @@ def column_types() -> dict[str, str]:
 
 _EXCHANGES = """
     id Int64,
-    position Float64,
+    position Int64,
     captured Bool,
     {columns},
     day Date MATERIALIZED toDate(toDateTime(toInt64(greatest(0., least(started, 4102444800.))), 'UTC'), 'UTC'),
     shipped DateTime64(6, 'UTC') DEFAULT now64(6),
     INDEX by_id id TYPE bloom_filter GRANULARITY 1,
+    INDEX by_position position TYPE minmax GRANULARITY 1,
     INDEX by_shipped shipped TYPE minmax GRANULARITY 1
 """
 
@@ -79,6 +84,9 @@ _CAPTURES = """
     day Date MATERIALIZED toDate(toDateTime(toInt64(greatest(0., least(started, 4102444800.))), 'UTC'), 'UTC'),
     shipped DateTime64(6, 'UTC') DEFAULT now64(6)
 """
+
+# A page of rows reads less of each column for it.
+_GRANULES = "index_granularity = 1024"
 
 # A block of this size holds some turns of a conversation, and is what reading one of them takes.
 _BLOCKS = "index_granularity = 64, min_compress_block_size = 8388608, max_compress_block_size = 16777216"
@@ -135,7 +143,14 @@ def statements(address: Address) -> Iterator[str]:
     rows_kept, bodies_kept = (f" TTL day + toIntervalDay({days})" if days else "" for days in _days(address))
     sharded = "cityHash64(if(session = '', flow_id, session))"
     yield from _table(
-        address, "exchanges", _EXCHANGES.format(columns=columns), "Replacing", "shipped", order + rows_kept, sharded
+        address,
+        "exchanges",
+        _EXCHANGES.format(columns=columns),
+        "Replacing",
+        "shipped",
+        order + rows_kept,
+        sharded,
+        _GRANULES,
     )
     yield from _table(address, "captures", _CAPTURES, "Replacing", "shipped", order + bodies_kept, sharded, _BLOCKS)
     by_minute = "PARTITION BY toYYYYMM(minute) ORDER BY (minute, provider, model, credential, host)"
@@ -193,7 +208,7 @@ def _table(
     on = f" ON CLUSTER {quoted(cluster)}" if cluster else ""
     shard = f"{name}_shard" if cluster else name
     window = KEPT_REPLICATED if address.replicated else KEPT_WINDOW
-    kept = ", ".join(filter(None, (settings, window)))
+    kept = ", ".join(filter(None, (settings, MERGED, window)))
     engine = _engine(address, kind, version)
     yield f"CREATE TABLE IF NOT EXISTS {database}.{shard}{on} ({inside}) ENGINE = {engine} {order} SETTINGS {kept}"
     if cluster:

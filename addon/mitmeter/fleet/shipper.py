@@ -47,14 +47,15 @@ class Line(Struct, frozen=True):
 
     ident: int
     exchange: Exchange
-    position: float
+    ended_us: int
     parts: Parts | None
 
     def values(self, number: int, captured: bool) -> list[Any]:
         """Return the columns of `exchanges`."""
         told = valid_text(flatten(self.exchange))
         told[_SESSION] = told[_SESSION] or ""
-        return [number << schema.LOCAL_BITS | self.ident, self.position, captured, *told]
+        place = self.ended_us << schema.SOURCE_BITS | number % (1 << schema.SOURCE_BITS)
+        return [number << schema.LOCAL_BITS | self.ident, place, captured, *told]
 
     def capture(self) -> list[Any]:
         """Return the columns of `captures`."""
@@ -138,7 +139,7 @@ class Shipper:
                 self._save()
                 self._send(connection, lines)
                 last = lines[-1]
-                self.mark.last, self.mark.flow_id, self.mark.position = last.ident, last.exchange.flow_id, last.position
+                self.mark.last, self.mark.flow_id, self.mark.ended_us = last.ident, last.exchange.flow_id, last.ended_us
             if self.mark.upto:
                 self.mark.last, self.mark.upto = max(self.mark.last, self.mark.upto), 0
                 self._look(store)
@@ -198,7 +199,7 @@ class Shipper:
         else:
             rows = _bounded(rows)
             self.mark.upto = rows[-1].id if rows else 0
-        position = self.mark.position
+        ended_us = self.mark.ended_us
         parts: dict[int, Parts] = {}
         for row, data, wrong in shelf.records(self.folder, store, rows):
             try:
@@ -212,8 +213,8 @@ class Shipper:
         for row in rows:
             ended = row.exchange.started + (row.exchange.timing.duration_ms or 0.0) / 1000
             # In the order of ids here, and no row of a wrong clock ahead of all that come later.
-            position = max(position, min(ended, time.time()))
-            yield Line(row.id, row.exchange, position, parts.get(row.id))
+            ended_us = max(ended_us + 1, int(max(0.0, min(ended, time.time())) * 1_000_000))
+            yield Line(row.id, row.exchange, ended_us, parts.get(row.id))
 
     def _send(self, connection: Connection, lines: list[Line]) -> None:
         """Have the server take all of them but those that it would never take."""
@@ -237,7 +238,7 @@ class Shipper:
             self.mark.left_out += 1
             return
         self.mark.lost += 1
-        self._send(connection, [Line(line.ident, line.exchange, line.position, None)])
+        self._send(connection, [Line(line.ident, line.exchange, line.ended_us, None)])
 
     def _insert(self, connection: Connection, lines: list[Line]) -> None:
         assert self.mark.number is not None

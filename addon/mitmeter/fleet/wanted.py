@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from mitmeter.store.filters import MATCHED, Filter
+from mitmeter.store.filters import TEXTS, Filter
 
 
 def where(wanted: Filter) -> tuple[str, dict[str, Any]]:
@@ -20,8 +20,11 @@ def where(wanted: Filter) -> tuple[str, dict[str, Any]]:
             # Parts are days.
             day = f"toDate(toDateTime({bind(_second(bound), 'Int64')}, 'UTC'))"
             conditions.append(f"started {sign} {bind(bound, 'Float64')} AND day {sign.rstrip('=')}= {day}")
-    for column in MATCHED:
-        texts = getattr(wanted, column)
+    for sign, bound in ((">=", wanted.first), ("<=", wanted.last)):
+        if bound is not None:
+            conditions.append(f"id {sign} {bind(bound, 'Int64')}")
+    for name, column in TEXTS.items():
+        texts = getattr(wanted, name)
         if texts:
             conditions.append(_any(_like(column, text, bind) for text in texts))
     if wanted.status:

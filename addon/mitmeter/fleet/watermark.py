@@ -18,7 +18,7 @@ class Watermark(Struct, kw_only=True):
     """`source` is this database of rows, `number` what the fleet knows it by; all rows up to the id `last` are there.
 
     `flow_id` is that row's, by which another database in its place shows. A batch up to `upto` may be there or not, and
-    is sent again as it was. `position` is the last row's in the order of the fleet's rows. Counted are rows `shipped`,
+    is sent again as it was. `ended_us` is the last row's place in the fleet's order. Counted are rows `shipped`,
     batches `refused` or not answered, rows `left_out` since the server would never take them, and captures `lost`
     before they were sent. `backlog` rows wait, the oldest for `lag_s` seconds, at the time `at` (epoch seconds).
     """
@@ -28,7 +28,7 @@ class Watermark(Struct, kw_only=True):
     last: int = 0
     flow_id: str | None = None
     upto: int = 0
-    position: float = 0.0
+    ended_us: int = 0
     shipped: int = 0
     refused: int = 0
     left_out: int = 0

@@ -83,4 +83,5 @@ def _medians(found: Iterable[tuple[str | None, float | None, float | None]]) -> 
 
 
 def _middle(values: array[float]) -> float | None:
-    return median(values) if values else None
+    # Half of two times of 3 decimals has 4.
+    return round(median(values), 4) if values else None

@@ -1,0 +1,239 @@
+"""What goes wrong between a meter_dir and ClickHouse, and that nothing is lost or stored twice over it."""
+
+import json
+import logging
+import shutil
+import threading
+import time
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+from conftest import Server
+from traffic import fill
+
+from mitmeter.cli import main
+from mitmeter.fleet import watermark
+from mitmeter.fleet.address import address
+from mitmeter.fleet.connection import Connection
+from mitmeter.fleet.remote import Remote
+from mitmeter.fleet.shipper import Shipper, ship_from
+from mitmeter.local import Local
+
+pytestmark = pytest.mark.clickhouse
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    fill(tmp_path / "meter", 60)
+    return tmp_path / "meter"
+
+
+def drained(shipper: Shipper) -> Shipper:
+    while shipper.attempt():
+        pass
+    shipper.close()
+    return shipper
+
+
+def sums(url: str) -> tuple[int, int, int, int, int]:
+    """Rows, their input tokens, rows by the minute, their input tokens, captures."""
+    connection = Connection(address(url))
+    database = address(url).database
+    [rows] = connection.query(f"SELECT count(), sum(input_tokens) FROM {database}.exchanges FINAL")
+    [minutes] = connection.query(f"SELECT sum(requests), sum(input_tokens) FROM {database}.minutes")
+    [[captures]] = connection.query(f"SELECT count() FROM {database}.captures FINAL")
+    connection.close()
+    return (*rows, *minutes, captures)
+
+
+def here(folder: Path) -> tuple[int, int, int, int, int]:
+    with Local(folder) as local:
+        rows = local.rows()
+    tokens = sum(row.exchange.usage.input_tokens or 0 for row in rows)
+    return len(rows), tokens, len(rows), tokens, sum(row.has_capture for row in rows)
+
+
+def test_a_server_that_is_down_costs_one_line_and_nothing_else(
+    folder: Path, server: Server, caplog: pytest.LogCaptureFixture
+) -> None:
+    server.stop()
+    shipper = Shipper(folder, address(server.url()))
+    assert [shipper.attempt() for _ in range(3)] == [None, None, None]
+    [told] = [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
+    assert "ClickHouse at clickhouse://user@127.0.0.1" in told and "cannot be reached (Connection refused)" in told
+    assert "60 rows wait" in told and "right" not in told
+    assert shipper.mark.backlog == 60 and shipper.mark.lag_s > 0 and shipper.mark.refused == 3
+    server.start()
+    drained(shipper)
+    assert sums(server.url()) == here(folder)
+    assert "takes rows again" in caplog.records[-1].getMessage()
+
+
+@pytest.mark.parametrize(
+    ("user", "password", "words"),
+    [
+        pytest.param("user", "hunter2", "does not accept this user and password", id="wrong password"),
+        pytest.param("nobody", "right", "does not accept this user and password", id="nobody"),
+        pytest.param("reader", "right", "has not the right", id="may only read"),
+    ],
+)
+def test_who_may_not_is_told(
+    folder: Path, server: Server, user: str, password: str, words: str,
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.setenv("MITMETER_CLICKHOUSE_PASSWORD", password)
+    assert Shipper(folder, address(server.url(user))).attempt() is None
+    [told] = [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
+    assert words in told and "hunter2" not in told
+
+
+class Full(BaseHTTPRequestHandler):
+    """A server whose disk is full."""
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        body = b"Code: 243. DB::Exception: Cannot reserve 1.00 MiB, not enough space. (NOT_ENOUGH_SPACE)"
+        self.send_response(500)
+        self.send_header("X-ClickHouse-Exception-Code", "243")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *args: Any) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture
+def full() -> Iterator[str]:
+    with HTTPServer(("127.0.0.1", 0), Full) as running:
+        thread = threading.Thread(target=running.serve_forever)
+        thread.start()
+        yield f"clickhouse://user@127.0.0.1:{running.server_port}"
+        running.shutdown()
+        thread.join()
+
+
+def test_a_full_disk_is_told(folder: Path, full: str, caplog: pytest.LogCaptureFixture) -> None:
+    shipper = Shipper(folder, address(full))
+    assert shipper.attempt() is None and shipper.attempt() is None
+    [told] = [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
+    assert "its disk is full" in told
+
+
+def test_tables_of_a_newer_version_are_left_alone(folder: Path, inside: str, caplog: pytest.LogCaptureFixture) -> None:
+    drained(Shipper(folder, address(inside)))
+    Connection(address(inside)).command(f"INSERT INTO {address(inside).database}.versions (version) VALUES (99)")
+    assert Shipper(folder, address(inside)).attempt() is None
+    assert "have version 99" in caplog.records[-1].getMessage()
+
+
+def test_columns_that_rows_have_got_are_added(folder: Path, inside: str) -> None:
+    drained(Shipper(folder, address(inside)))
+    Connection(address(inside)).command(f"ALTER TABLE {address(inside).database}.exchanges DROP COLUMN finish")
+    (folder / "shipped.json").unlink()
+    drained(Shipper(folder, address(inside)))
+    assert sums(inside)[0] == 60
+
+
+@pytest.mark.parametrize("times", [1, 3])
+def test_a_batch_that_may_be_there_is_sent_again_and_counted_once(folder: Path, inside: str, times: int) -> None:
+    shipper = Shipper(folder, address(inside))
+    shipper.step()
+    shipper.close()
+    done = watermark.load(folder)
+    assert done is not None
+    for _ in range(times):
+        # As it was when the batch had been sent, and its sender died before it could write that down.
+        done.last, done.upto, done.ended_us, done.flow_id = 0, 60, 0, None
+        watermark.save(folder, done)
+        drained(Shipper(folder, address(inside)))
+    connection = Connection(address(inside))
+    assert sums(inside) == here(folder)
+    assert connection.query(f"SELECT count() FROM {address(inside).database}.exchanges") == [(60,)]
+
+
+def test_what_the_server_would_never_take_is_left_out(
+    folder: Path, inside: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    Shipper(folder, address(inside))._connected()
+    refusing = f"ALTER TABLE {address(inside).database}.exchanges ADD CONSTRAINT no CHECK flow_id != '1-flow-17'"
+    Connection(address(inside)).command(refusing)
+    shipper = drained(Shipper(folder, address(inside)))
+    assert shipper.mark.left_out == 1 and shipper.mark.backlog == 0 and sums(inside)[0] == 59
+    assert any("exchange 18 is refused" in record.getMessage() for record in caplog.records)
+
+
+def test_captures_that_are_gone_leave_their_rows(folder: Path, inside: str) -> None:
+    shutil.rmtree(folder / "captures")
+    shipper = drained(Shipper(folder, address(inside)))
+    assert shipper.mark.lost == 60 and sums(inside)[0] == 60
+    with Remote(address(inside)) as remote:
+        assert not any(row.has_capture for row in remote.rows())
+
+
+def test_another_database_gets_another_number(tmp_path: Path, folder: Path, inside: str) -> None:
+    drained(Shipper(folder, address(inside)))
+    for path in folder.glob("meter.db*"):
+        path.unlink()
+    fill(folder, 20, seed=9)
+    drained(Shipper(folder, address(inside)))
+    with Remote(address(inside)) as remote:
+        assert {row.id >> 33 for row in remote.rows()} == {0, 1} and remote.requests() == 80
+
+
+def test_a_server_that_has_forgotten_gets_all_of_it(folder: Path, inside: str) -> None:
+    drained(Shipper(folder, address(inside)))
+    Connection(address(inside)).command(f"DROP DATABASE {address(inside).database}")
+    drained(Shipper(folder, address(inside)))
+    assert sums(inside) == here(folder)
+
+
+def test_one_of_two_senders_sends(folder: Path, inside: str) -> None:
+    first, second = Shipper(folder, address(inside)), Shipper(folder, address(inside))
+    assert first.step() == 60
+    fill(folder, 10, seed=3)
+    assert second.attempt() == 0 and first.attempt() == 10
+    first.close()
+    second.close()
+
+
+def test_a_clock_that_is_off_is_told(
+    folder: Path, inside: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = time.time
+    monkeypatch.setattr(time, "time", lambda: now() - 3600)
+    drained(Shipper(folder, address(inside)))
+    assert "clock is 3600 s behind" in caplog.records[0].getMessage()
+    assert sums(inside) == here(folder)
+
+
+def test_a_damaged_watermark_is_told(folder: Path, inside: str, caplog: pytest.LogCaptureFixture) -> None:
+    (folder / "shipped.json").write_text("{")
+    assert Shipper(folder, address(inside)).attempt() is None
+    assert "with it moved away everything is sent again" in caplog.records[0].getMessage()
+
+
+def test_it_runs_in_a_thread_of_its_own(folder: Path, server: Server) -> None:
+    stop = ship_from(folder, address(server.url()))
+    deadline = time.monotonic() + 20
+    while (mark := watermark.load(folder)) is None or mark.last < 60:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    fill(folder, 5, seed=4)
+    stop()
+    assert json.loads((folder / "shipped.json").read_text())["last"] == 65, "what there is at the end goes too"
+    assert (folder / "shipped.json").stat().st_mode & 0o777 == 0o600
+
+
+def test_sums_are_made_anew(folder: Path, inside: str) -> None:
+    drained(Shipper(folder, address(inside)))
+    (folder / "shipped.json").unlink()
+    drained(Shipper(folder, address(inside)))
+    assert sums(inside)[:3] == (*here(folder)[:2], 120), "sent again from the start, under another name"
+    done = CliRunner().invoke(main, ["--dir", str(folder), "ship", "--rebuild-sums", "--to", inside])
+    assert done.exit_code == 0, done.output
+    assert sums(inside) == here(folder)
