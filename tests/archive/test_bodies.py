@@ -13,21 +13,14 @@ from mitmeter.exchange import Capture, Outcome
 from mitmeter.redact import Redacted
 
 CAPTURE = Capture(
-    flow_id="f",
-    started=1.5,
-    method="POST",
-    url="http://h/x",
-    path="/x",
-    http_version="HTTP/1.1",
-    outcome=Outcome.COMPLETE,
+    flow_id="f", started=1.5, method="POST", url="http://h/x", path="/x", http_version="1", outcome=Outcome.COMPLETE
 )
+TEXT = st.text(max_size=5)
 BODY = st.none() | st.binary(max_size=50)
-ROW = st.none() | st.dictionaries(
-    st.text(max_size=5), st.none() | st.integers(0, 2**63) | st.floats() | st.text(max_size=5)
-)
+ROW = st.none() | st.dictionaries(TEXT, st.none() | st.integers(0, 2**63) | st.floats() | TEXT)
 
 
-@given(BODY, BODY, ROW, st.integers(0, 2**40), st.lists(st.tuples(st.text(max_size=5), st.text(max_size=5))).map(tuple))
+@given(BODY, BODY, ROW, st.integers(0, 2**40), st.lists(st.tuples(TEXT, TEXT)).map(tuple))
 def test_together_again_byte_for_byte(
     request: bytes | None, response: bytes | None, row: Any, ident: int, headers: Any
 ) -> None:
