@@ -5,11 +5,15 @@
 `rows`: NUMBER (5,000,000) synthetic rows, and how long the questions of commands and of the page take.
 """
 
+import os
 import statistics
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -148,14 +152,48 @@ def many_rows(folder: Path, number: int) -> None:
             echo(f"{name:28}{statistics.median(taken):9.1f} ms, at most {taken[-1]:.1f}")
 
 
+def outage(folder: Path, each: int) -> None:
+    sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "fleet"))
+    os.environ["MITMETER_CLICKHOUSE_PASSWORD"] = "right"
+    from harness import Mitm
+    from provider import Provider
+
+    ran: Any = import_module("outage")
+    with Provider() as upstream:
+        alone = ran.Load()
+        with ExitStack() as stack:
+            ports = [stack.enter_context(Mitm(upstream.url, folder / f"alone{at}")).port for at in range(PROXIES)]
+            threads = [threading.Thread(target=ran.clients, args=(port, each // 5, alone, "alone")) for port in ports]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+        found = ran.run(folder, upstream.url, each, echo)
+    echo(f"{found.asked:,} exchanges, {found.load.failed} failed")
+    echo(f"rows, input, output here   {found.here}")
+    echo(f"the same there, FINAL      {found.there}, {found.copies} copies not merged yet")
+    echo(f"requests, input by minutes {found.minutes}")
+    echo(f"drained {found.drained_s:.1f} s after the last exchange")
+    for name, load in (("without a fleet", alone), ("with it", found.load)):
+        shares = ", ".join(
+            f"p{share:.0%}".rstrip("%") + f" {load.percentile(share):.1f} ms" for share in (0.5, 0.9, 0.99)
+        )
+        echo(f"{name:16} {shares}")
+    echo("RSS at 30 % and at the end: " + ", ".join(f"{early:.0f} {late:.0f} MiB" for early, late in found.resident_mb))
+    if not (found.here[0] == found.asked and found.there == found.here and found.minutes == found.here[:2]):
+        raise SystemExit("rows are missing, or there twice")
+
+
 def main() -> None:
-    what = sys.argv[1] if len(sys.argv) > 1 else "session"
+    what = sys.argv[1] if len(sys.argv) > 1 else "outage"
     number = int(sys.argv[2]) if len(sys.argv) > 2 else 0
     with tempfile.TemporaryDirectory() as folder:
         if what == "session":
             agent_session(Path(folder))
         elif what == "rows":
             many_rows(Path(folder), number or 5_000_000)
+        else:
+            outage(Path(folder), number or 5_000)
 
 
 if __name__ == "__main__":
