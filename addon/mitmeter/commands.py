@@ -19,6 +19,7 @@ from mitmeter.archive.record import RecordError
 from mitmeter.choosing import Choice
 from mitmeter.store.schema import SchemaError
 from mitmeter.store.top import MEASURES, OF, Measure, Of
+from mitmeter.summary import printable
 from mitmeter.worker import Settings, Worker
 
 PATIENCE_SECONDS = 0.25
@@ -41,7 +42,7 @@ class Errand:
         self._lock = threading.Lock()
         self._done = threading.Event()
         self._late = False
-        self._answer = ""
+        self._answer = f"{name} failed"
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
     def answer(self, seconds: float) -> str:
@@ -62,8 +63,9 @@ class Errand:
             self._answer = self._work()
         except FAILURES as error:
             self._answer = f"{self.name}: {error}"
-        with self._lock:
-            self._done.set()
+        finally:
+            with self._lock:
+                self._done.set()
         log.log(ALERT if self._late else logging.INFO, "%s", self._answer)
 
 
@@ -150,7 +152,7 @@ def _found(folder: Path, text: str, filters: Sequence[str]) -> str:
         exchange = one.row.exchange
         where = "flow" if _listed(exchange.flow_id) else "no longer listed: flow"
         lines.append(
-            f"#{one.row.id} {reports.when(exchange.started)} {exchange.model or exchange.request_model} "
+            f"#{one.row.id} {reports.when(exchange.started)} {printable(exchange.model or exchange.request_model)} "
             f"({where} {exchange.flow_id}): {one.passage}"
         )
     return "\n".join(lines)

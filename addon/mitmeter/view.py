@@ -27,7 +27,8 @@ INDENT = 9
 OPENINGS = (b"{", b"[")
 TIMES = {"headers": "headers_ms", "first byte": "first_byte_ms", "first token": "first_token_ms", "all": "duration_ms"}
 RATES = {"prompt": "prompt_per_second", "generation": "tokens_per_second"}
-SHOWN = Limits(text=1 << 18, block=1 << 16, turns=200, body=8 << 20)
+ASKED = Limits(text=1 << 18, block=1 << 16, turns=200, body=16 << 20)
+ANSWERED = Limits(text=1 << 18, block=1 << 16, body=4 << 20)
 
 type Message = http.Request | http.Response
 
@@ -79,7 +80,7 @@ def _read_by(metadata: Metadata) -> tuple[Message, Match] | None:
 
 
 def _asked(data: bytes, reader: Match, row: dict[str, Any] | None) -> list[str]:
-    turns, missing = request_turns(reader.dialect, data, SHOWN)
+    turns, missing = request_turns(reader.dialect, data, ASKED)
     if not turns and not missing:
         raise ValueError("nothing that a model reads")
     resent = sum(not turn.new for turn in turns)
@@ -96,8 +97,10 @@ def _answered(data: bytes, flow: http.HTTPFlow, reader: Match, row: dict[str, An
     assert response is not None
     body = _decoded(response, data)
     kind = response.headers.get("content-type", "")
-    blocks, missing = reply_blocks(reader.dialect, body, kind, SHOWN)
-    shown = numbers(row or row_of(flow, reader, body))
+    blocks, missing = reply_blocks(reader.dialect, body, kind, ANSWERED)
+    if row is None and len(body) <= ANSWERED.body:
+        row = row_of(flow, reader, body)
+    shown = [] if row is None else numbers(row)
     return [*shown, *transcript.answered(Conversation(reply=blocks, left_out=missing))]
 
 
@@ -106,7 +109,7 @@ def _decoded(response: http.Response, data: bytes) -> bytes:
     raw, named = response.raw_content, response.headers.get_all("content-encoding")
     if raw is None or not named:
         return data
-    codings = Codings(named, output_limit=SHOWN.body, ratio_limit=BodyLimits().ratio)
+    codings = Codings(named, output_limit=ANSWERED.body, ratio_limit=BodyLimits().ratio)
     return codings.feed(raw) + codings.close()
 
 

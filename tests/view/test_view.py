@@ -109,8 +109,13 @@ def test_where_nothing_is_said_another_view_is_better(asked: Any) -> None:
 
 
 def test_what_is_too_large_is_said_to_be() -> None:
-    made = flow(CHAT, json.dumps({"messages": [{"role": "user", "content": "x" * (9 << 20)}]}).encode())
-    assert "the request, whose 9,437,231 bytes are more than are read for this" in shown(made, "request")[-1]
+    made = flow(CHAT, json.dumps({"messages": [{"role": "user", "content": "x" * (16 << 20)}]}).encode())
+    assert "the request, whose 16,777,263 bytes are more than are read for" in shown(made, "request")[-2]
+
+
+def test_a_long_stream_is_shown_as_far_as_it_is_read() -> None:
+    lines = shown(flow(CHAT, ASKED, STREAM * (1 + (4 << 20) // len(STREAM))), "response")
+    assert lines[0].startswith("── thinking") and lines[-1].startswith("[left out: ") and "of the response" in lines[-1]
 
 
 def test_a_message_of_a_socket_is_left_to_other_views() -> None:
