@@ -19,7 +19,8 @@ from provider import Provider
 DOCS = ROOT / "docs"
 SIZE = {"width": 1440, "height": 900}
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--force-color-profile=srgb"]
-COLUMNS = ("icon", "method", "path", "status", "size", "time", "comment")
+COLUMNS = ("path", "status", "time", "comment")
+SHOWN, PLAIN = "claude-cli/2.0.15", "claude-cli/2.0.16"
 OPTIONS = {"web_columns": COLUMNS, "keep_host_header": "true"}
 
 
@@ -48,7 +49,8 @@ def shoot(page: Any, name: str, folder: Path) -> None:
 def take(browser: Any, proxy: Mitm, folder: Path, agents: Agents) -> None:
     """All pictures."""
     base, _, token = proxy.url.partition("/?token=")
-    asked = newest(base, token, "path=/v1/messages&outcome=complete")
+    asked = newest(base, token, f"agent={SHOWN}")
+    plain = newest(base, token, f"agent={PLAIN}")
     streams = agents.under_way()
     time.sleep(5.5)
     for scheme in ("light", "dark"):
@@ -63,8 +65,8 @@ def take(browser: Any, proxy: Mitm, folder: Path, agents: Agents) -> None:
         page.wait_for_selector("#capture-body .message")
         shoot(page, f"capture-{scheme}", folder)
         if scheme == "light":
-            page.goto(f"{base}/#/flows/{asked['flow_id']}/response")
-            page.get_by_text("thinking").first.wait_for()
+            page.goto(f"{base}/#/flows/{plain['flow_id']}/request")
+            page.get_by_text("resent:").first.wait_for()
             shoot(page, "mitmweb", folder)
         context.close()
     for stream in streams:
@@ -89,7 +91,8 @@ def main() -> int:
     ):
         agents = Agents(proxy.port)
         agents.work(given.rounds)
-        agents.messages(3)
+        agents.messages(3, PLAIN, told=False)
+        agents.messages(3, SHOWN)
         wait_rows(meter_dir, agents.sent)
         say(f"pictures: {agents.sent} requests metered")
         browser = driver.chromium.launch(executable_path=chromium, args=FLAGS)

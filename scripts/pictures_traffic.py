@@ -37,7 +37,8 @@ def _user(text: str) -> dict[str, Any]:
 def _headers(host: str, say: str, first: float, gap: float, agent: str) -> dict[str, str]:
     pace = {"x-pace-first": f"{first:.0f}", "x-pace-gap": f"{gap:.0f}"}
     credential = {"x-api-key": "sk-ant-demo-this-is-no-key", "authorization": "Bearer sk-demo-this-is-no-key"}
-    return {"host": host, "user-agent": agent, "connection": "close", "x-say": quote(say), **credential, **pace}
+    said = {"x-say": quote(say)} if say else {}
+    return {"host": host, "user-agent": agent, "connection": "close", **credential, **pace, **said}
 
 
 class Agents:
@@ -54,8 +55,11 @@ class Agents:
         self.sent += 1
         fetch(self.port, path, body, headers | {name.replace("_", "-"): value for name, value in more.items()})
 
-    def messages(self, turns: int, **more: str) -> None:
-        """An agent on the Messages API: thinking, tools, and a history that it sends again."""
+    def messages(self, turns: int, agent: str = "claude-cli/2.0.14", *, told: bool = True, **more: str) -> None:
+        """An agent on the Messages API: thinking, tools, and a history that it sends again.
+
+        Unless `told` what to say, which takes a header, the stand-in has words of its own.
+        """
         tool = {"name": "read_file", "description": "Reads a file", "input_schema": SCHEMA}
         cached = {"type": "text", "text": SYSTEM, "cache_control": {"type": "ephemeral"}}
         body = {"model": "claude-sonnet-4-5", "max_tokens": 400, "stream": True, "system": [cached], "tools": [tool]}
@@ -63,13 +67,13 @@ class Agents:
         history = [_user("Please read geometry.py")]
         for turn in range(turns):
             say = FIXED if turn else self.chance.choice(SAYINGS)
-            args = {"host": "api.anthropic.com", "path": "/v1/messages", "agent": "claude-cli/2.0.14"}
-            self.ask(body=body | {"messages": history}, say=say, **args, **more)
+            asked = body | {"messages": history}
+            self.ask("api.anthropic.com", "/v1/messages", asked, say if told else "", agent, **more)
             call = {"type": "tool_use", "id": f"toolu_{turn}", "name": "read_file", "input": {"path": "geometry.py"}}
             history = [*history, {"role": "assistant", "content": [{"type": "text", "text": say}, call]}]
             result = {"type": "tool_result", "tool_use_id": f"toolu_{turn}", "content": FILE}
-            asked = {"type": "text", "text": "Now fix the value of π, please."}
-            history = [*history, {"role": "user", "content": [result, asked]}]
+            wish = {"type": "text", "text": "Now fix the value of π, please."}
+            history = [*history, {"role": "user", "content": [result, wish]}]
 
     def chat(self, model: str, host: str, turns: int, **more: str) -> None:
         """Turns of chat completions."""

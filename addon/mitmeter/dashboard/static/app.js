@@ -27,7 +27,7 @@ const table = new Table(at("rows"), { sorted: sort, opened: (id) => go({ capture
 const view = new CaptureView(at("capture"), { turned: (tab) => go({ tab }, false), forgotten: () => rows.refresh() });
 const filters = new Filters(at("filters"), (found, typed) => go({ filters: found, page: 1 }, !typed));
 const charts = new Charts(chooseTime);
-const rows = new Rows({ shown: showRows, failed: showTrouble, summed: (told, series) => charts.show(told, series) });
+const rows = new Rows({ shown: showRows, failed: showTrouble, adding: (total) => charts.adding(total), summed: (told, series) => charts.show(told, series) });
 
 /** Change the state: the address, then what is shown. `push` makes a step for the back button. */
 function go(change, push = true) {

@@ -129,7 +129,7 @@ function facts(row) {
     ["Generation", format.speed(timing.tokens_per_second), timing.rate_source === "wire" ? "on the wire" : ""],
     ["Duration", format.duration(timing.duration_ms)],
     ["Size", format.bytes(sizes.decoded_bytes || sizes.response_bytes), `of ${format.bytes(sizes.request_bytes)} asked`],
-    format.known(row.cost_usd) && ["Cost", format.cost(row.cost_usd)],
+    format.known(row.cost_usd) && ["Cost", `$${Number(row.cost_usd.toPrecision(6))}`, row.cost_source === "prices" ? "by list" : ""],
     ["When", format.time(row.started), format.ago(row.started)],
     ["Provider", row.provider ?? format.ABSENT, [row.api, row.service_tier].filter(Boolean).join(" · ")],
     ["Client", row.client?.agent ?? row.client?.address ?? format.ABSENT, row.credential ?? ""],

@@ -6,7 +6,13 @@ import { drawHistogram } from "./histogram.js";
 import { keep, kept } from "./kept.js";
 import { drawOverTime } from "./over_time.js";
 import { series } from "./series.js";
-import { showTotals } from "./totals.js";
+import { showAdding, showTotals } from "./totals.js";
+
+const HISTOGRAMS = [
+  ["first-token", "Time to first token", "first_token_histogram", format.moment],
+  ["prompt-speed", "Prompt speed, t/s", "prompt_histogram", format.roughly],
+  ["gen-speed", "Generation speed, t/s", "gen_histogram", format.roughly],
+];
 
 /** `chosen(from, to)` gets the dates of a part of the time that was dragged over. */
 export class Charts {
@@ -15,7 +21,14 @@ export class Charts {
     this.told = null;
     at("charts").hidden = !kept("charts", true);
     this.#say();
-    new ResizeObserver(() => this.#overTime()).observe(at("over-time"));
+    new ResizeObserver(() => at("over-time").clientWidth !== this.wide && this.#draw()).observe(at("over-time"));
+  }
+
+  /** Show that sums of so many rows are being made: those that are there are of what was asked before. */
+  adding(total) {
+    at("totals").setAttribute("aria-busy", "true");
+    at("charts").setAttribute("aria-busy", "true");
+    showAdding(at("totals"), total);
   }
 
   /** Show what the server said of the rows; `lines` is null where it says nothing. */
@@ -23,24 +36,20 @@ export class Charts {
     (told.models ?? []).forEach((one) => series(one.model));
     this.told = told;
     this.lines = lines;
+    at("totals").removeAttribute("aria-busy");
+    at("charts").removeAttribute("aria-busy");
     showTotals(at("totals"), told);
     this.#draw();
   }
 
   #draw() {
     if (at("charts").hidden || !this.told) return;
-    drawHistogram(at("first-token"), "Time to first token", this.told.first_token_histogram, format.moment);
-    drawHistogram(at("prompt-speed"), "Prompt speed, t/s", this.told.prompt_histogram, format.roughly);
-    drawHistogram(at("gen-speed"), "Generation speed, t/s", this.told.gen_histogram, format.roughly);
-    this.#overTime();
-  }
-
-  #overTime() {
-    const node = at("over-time");
-    if (!this.told || at("charts").hidden || this.wide === node.clientWidth && this.drawn === this.lines) return;
-    this.wide = node.clientWidth;
-    this.drawn = this.lines;
-    drawOverTime(node, this.lines, this.chosen);
+    const drawn = HISTOGRAMS.map(([id, ...how]) => [at(id), ...how]);
+    // First those that go, so that the others know how wide they are.
+    drawn.forEach(([node, , name]) => (node.hidden = !this.told[name]?.bins.length));
+    drawn.forEach(([node, title, name, shown]) => node.hidden || drawHistogram(node, title, this.told[name], shown));
+    this.wide = at("over-time").clientWidth;
+    drawOverTime(at("over-time"), this.lines, this.chosen);
   }
 
   /** Show or hide them. */

@@ -35,6 +35,11 @@ function generation(row) {
   return el("span", { title: wire ? "measured on the wire" : "said by the server" }, format.rate(row.timing.tokens_per_second));
 }
 
+function price(row) {
+  const told = { provider: "told by the provider", prices: "by the list of prices" }[row.cost_source];
+  return el("span", { title: format.known(row.cost_usd) ? `$${row.cost_usd} ${told ?? ""}` : null }, format.cost(row.cost_usd));
+}
+
 function doing(request) {
   const state = request.ended_at ? "ending" : ["thinking", "generating"].find((one) => one === request.state) ?? "waiting";
   return [el("span", { class: `doing ${state}` }, state), request.resp_bytes ? el("small", {}, ` ${format.bytes(request.resp_bytes)}`) : null];
@@ -66,7 +71,7 @@ export const COLUMNS = [
   { key: "gen_speed", title: "Generation", unit: "t/s", sort: "gen_speed", number: true, cell: generation },
   { key: "duration", title: "Duration", sort: "duration", number: true, cell: (row) => format.duration(row.timing.duration_ms), live: (row, now) => format.duration(row.elapsed(now)) },
   { key: "size", title: "Size", sort: "response_bytes", number: true, off: true, cell: (row) => format.bytes(row.sizes.response_bytes), live: (row) => format.bytes(row.resp_bytes) },
-  { key: "cost", title: "Cost", sort: "cost", number: true, cell: (row) => format.cost(row.cost_usd) },
+  { key: "cost", title: "Cost", sort: "cost", number: true, cell: price },
   { key: "type", title: "Content type", sort: "resp_content_type", off: true, cell: (row) => text(row.content_type) },
   { key: "credential", title: "Key", sort: "credential", off: true, cell: (row) => text(row.credential) },
   { key: "client", title: "Client", sort: "agent", off: true, cell: client },

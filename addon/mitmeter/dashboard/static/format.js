@@ -61,9 +61,12 @@ export function drafted(drawn, accepted) {
 /** `$0.0123` */
 export function cost(usd) {
   if (!known(usd)) return ABSENT;
-  if (usd === 0) return "$0";
-  return `$${usd.toFixed(usd < 0.01 ? 6 : usd < 100 ? 4 : 2)}`;
+  if (usd > 0 && usd < 0.0001) return "<$0.0001";
+  return `$${usd.toFixed(usd < 100 ? 4 : 2)}`;
 }
+
+/** `3 errors` */
+export const many = (number, name) => `${count(number)} ${name}${number === 1 ? "" : "s"}`;
 
 /** A share as `93%`. */
 export const percent = (part, all) => (known(part) && all > 0 ? `${Math.round((part / all) * 100)}%` : ABSENT);

@@ -37,9 +37,10 @@ export function drawOverTime(node, found, chosen) {
 
 function prepared(found) {
   const lines = (found?.series ?? []).map((one) => ({ name: one.name, rest: one.rest, numbers: MEASURES[measure](one) }));
+  const drawn = lines.filter(({ numbers }) => numbers.some((number) => number > 0));
   const sums = (lines[0]?.numbers ?? []).map((_, place) => lines.reduce((sum, one) => sum + one.numbers[place], 0));
   if (!sums.some((sum) => sum > 0)) return null;
-  return { lines, sums, top: ceiling(Math.max(...sums)), since: Date.parse(found.since), step_ms: found.step_seconds * 1000 };
+  return { lines: drawn, sums, top: ceiling(Math.max(...sums)), since: Date.parse(found.since), step_ms: found.step_seconds * 1000 };
 }
 
 const called = ({ name, rest }) => (rest ? "the rest" : (name ?? "unknown"));

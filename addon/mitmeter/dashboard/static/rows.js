@@ -7,8 +7,12 @@ import { totalsOf } from "./totals.js";
 const PAUSE = 400;
 const SUMS_PAUSE = 1000;
 const PATIENCE = 5;
+const NOTICEABLE = 250;
 
-/** `shown(page, fresh)` gets a page of rows, `summed(stats, series)` their sums, `failed(error)` what went wrong. */
+/**
+ * `shown(page, fresh)` gets a page of rows, `adding(total)` that sums of so many rows are under way,
+ * `summed(stats, series)` the sums, `failed(error)` what went wrong.
+ */
 export class Rows {
   constructor(told) {
     this.told = told;
@@ -98,11 +102,14 @@ export class Rows {
     const asking = (this.sums.asking = new AbortController());
     const began = performance.now();
     const params = address.summed(state.filters);
+    const slow = setTimeout(() => this.told.adding(this.found.total), NOTICEABLE);
     try {
       const [stats, series] = await Promise.all([api.stats(params, asking.signal), api.series(params, asking.signal)]);
       this.told.summed(stats, series);
     } catch (error) {
       if (error.name !== "AbortError") this.told.failed(error);
+    } finally {
+      clearTimeout(slow);
     }
     this.sums.at = performance.now();
     this.sums.took = this.sums.at - began;

@@ -7,7 +7,10 @@ const figure = (name, value, note, kind) => el("div", { class: kind || null }, e
 const whole = (value) => el("span", { title: format.count(value) }, value < 1_000_000 ? format.count(value) : format.compact(value));
 
 function spread(name, found, shown) {
-  return found && figure(name, shown(found.p50), `p95 ${shown(found.p95)} · p99 ${shown(found.p99)}`);
+  if (!found) return null;
+  const [p95, p99] = [shown(found.p95), shown(found.p99)];
+  const unit = p95.endsWith(" ms") && p99.endsWith(" ms") ? / ms$/ : /$/;
+  return figure(name, shown(found.p50), `p95 ${p95.replace(unit, "")} · p99 ${p99}`);
 }
 
 /** Show what `GET /api/metrics/stats` said. */
@@ -15,16 +18,21 @@ export function showTotals(node, told) {
   const failed = told.errors + told.aborted;
   const share = (part, all) => (part ? `${format.percent(part, all)} of ` : "of ");
   put(node,
-    figure("Requests", whole(told.total_requests), told.models ? `${told.models.length} models` : "found"),
+    figure("Requests", whole(told.total_requests), told.models ? format.many(told.models.length, "model") : "found"),
     figure("Input", whole(told.total_input_tokens), "tokens"),
     figure("Cached", whole(told.total_cache_tokens), `${share(told.total_cache_tokens, told.total_input_tokens)}input`),
     figure("Output", whole(told.total_output_tokens), "tokens"),
     figure("Reasoning", whole(told.total_reasoning_tokens), `${share(told.total_reasoning_tokens, told.total_output_tokens)}output`),
-    figure("Failed", whole(failed), `${format.count(told.errors)} errors · ${format.count(told.aborted)} cut`, failed ? "troubled" : ""),
-    format.known(told.total_cost_usd) && figure("Cost", format.cost(told.total_cost_usd), "where told"),
+    figure("Failed", whole(failed), `${format.many(told.errors, "error")} · ${format.count(told.aborted)} cut`, failed ? "troubled" : ""),
+    format.known(told.total_cost_usd) && figure("Cost", format.cost(told.total_cost_usd), "where known"),
     spread("First token", told.first_token_histogram, format.moment),
     spread("Duration", told.duration_histogram, format.duration),
     spread("Generation, t/s", told.gen_histogram, format.roughly));
+}
+
+/** Show how many there are, which is known before what they come to. */
+export function showAdding(node, total) {
+  put(node, figure("Requests", whole(total), "adding up …"), [...node.children].slice(1));
 }
 
 /** The same of rows that are at hand, for a search whose rows the server does not sum. */
