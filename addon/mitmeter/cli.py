@@ -13,6 +13,7 @@ from mitmeter import choosing, follow, shipping, tables, upkeep
 from mitmeter.archive.record import RecordError
 from mitmeter.choosing import Choice, chosen
 from mitmeter.export import jsonl
+from mitmeter.store.rows import Stat
 from mitmeter.store.schema import SchemaError
 from mitmeter.store.surface import to_json
 from mitmeter.terminal import Commands, Place, Where, as_json, console, fail, pass_folder, progress, reading
@@ -76,20 +77,22 @@ def show(place: Place, ident: int, in_json: bool) -> None:
 @main.command()
 @click.option("--by", "group", type=click.Choice(GROUPS), default="model", show_default=True, help="What to add up by.")
 @click.option("--json", "in_json", is_flag=True, help="One JSON object.")
+@click.option("--watch", is_flag=True, help="Again every two seconds, until Ctrl-C.")
 @chosen
 @click.pass_obj
-def stats(place: Place, choice: Choice, group: Any, in_json: bool) -> None:
-    """Add up requests and tokens, of all or of those chosen, and show what was dropped."""
-    with reading(place) as metered:
-        found, counters = metered.stats(group, choosing.narrowed(metered, choice)), metered.counters()
-    if in_json:
-        groups = [{field: getattr(stat, field) for field in stat.__struct_fields__} for stat in found]
-        click.echo(as_json({"by": group, "groups": groups, "counters": counters}))
-        return
-    out = console()
-    out.print(tables.sums(found, group))
-    for name, number in counters.items():
-        out.print(f"{name}: {number}", style="yellow")
+def stats(place: Place, choice: Choice, group: Any, in_json: bool, watch: bool) -> None:
+    """Add up requests, tokens and cost, of all or of those chosen, and show what was dropped."""
+
+    def look() -> tuple[list[Stat], dict[str, int]]:
+        with reading(place) as metered:
+            return metered.stats(group, choosing.narrowed(metered, choice)), metered.counters()
+
+    if watch:
+        follow.sums(look, group, in_json)
+    elif in_json:
+        click.echo(as_json(jsonl.sums(group, *look())))
+    else:
+        console().print(tables.totals(*look(), group))
 
 
 @main.command()

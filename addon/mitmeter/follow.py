@@ -1,9 +1,10 @@
 """`mitmeter tail`: rows as they come, and below them what is under way in every proxy that uses the folder."""
 
+import contextlib
 import sys
 import time
 from collections import deque
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +15,18 @@ from rich.console import Console
 from rich.live import Live
 
 from mitmeter import inflight, tables
+from mitmeter.export import jsonl
 from mitmeter.inflight import InFlight
 from mitmeter.metered import Metered
-from mitmeter.store.rows import Row
+from mitmeter.store.rows import Row, Stat
 from mitmeter.store.surface import instant, to_json
-from mitmeter.terminal import Place, as_json, at
+from mitmeter.terminal import Place, as_json, at, console
 
 POLL_SECONDS = 0.5
+WATCH_SECONDS = 2.0
 ENDED = 1000
+
+type Look = Callable[[], tuple[list[Stat], dict[str, int]]]
 
 
 def in_json(place: Place, lines: int, under_way: bool) -> None:
@@ -56,6 +61,19 @@ def for_people(place: Place, lines: int) -> None:
                 console.print(tables.tail_line(row), markup=False, soft_wrap=True)
                 ended.append(row.exchange.flow_id)
             live.update(tables.under_way(_under_way(place, ended)), refresh=True)
+
+
+def sums(look: Look, group: str, in_json: bool) -> None:
+    """Print what rows come to, again and again, until Ctrl-C."""
+    with contextlib.suppress(KeyboardInterrupt), Live(console=console(), auto_refresh=False) as live:
+        while True:
+            stats, counters = look()
+            if in_json:
+                click.echo(as_json(jsonl.sums(group, stats, counters)))
+                sys.stdout.flush()
+            else:
+                live.update(tables.totals(stats, counters, group), refresh=True)
+            time.sleep(WATCH_SECONDS)
 
 
 def plain(one: InFlight) -> dict[str, Any]:

@@ -42,6 +42,8 @@ OPTIONS = (
     Option("meter_session_headers", "", "Headers that name a request's conversation, before those known (comma list)."),
     Option("meter_redact_pii", False, "Redact e-mail addresses, card and account numbers in bodies too."),
     Option("meter_prices", "", "A TOML or JSON file of prices; off: none but what providers say."),
+    Option("meter_warn_cost", "", "Say once a day that so many US dollars were spent; nothing is blocked."),
+    Option("meter_warn_tokens", "", "Say once a day that so many tokens were used (k, m, g: thousands and so on)."),
     Option("meter_metrics_port", 0, "Serve /metrics for Prometheus on this port of 127.0.0.1 (0: do not)."),
     Option("meter_otel", "off", "Send metrics and spans by OTLP (content: and texts).", ("off", "on", "content")),
     Option("meter_semconv", "latest", "Names of metrics and spans; both: the older ones too.", ("latest", "both")),
@@ -50,6 +52,7 @@ NAMES = tuple(option.name for option in OPTIONS)
 
 _SIZE = re.compile(r"(\d{1,15})([kmgt]?)b?", re.IGNORECASE)
 _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9a-z-]+")
+_NUMBER = re.compile(r"(\d{1,12}(?:\.\d{1,9})?)([kmgt]?)", re.IGNORECASE)
 _UNITS = {"": 0, "k": 10, "m": 20, "g": 30, "t": 40}
 
 
@@ -59,6 +62,16 @@ def size(name: str, value: str) -> int:
     if found is None or not int(found[1]):
         raise ValueError(f"{name}: {value!r} is not a size; accepted are bytes, or a number with k, m or g")
     return int(found[1]) << _UNITS[found[2].lower()]
+
+
+def line(name: str, value: str) -> float | None:
+    """Return a number, k for a thousand, None where there is none; raises ValueError that says what is accepted."""
+    if not value.strip():
+        return None
+    found = _NUMBER.fullmatch(value.strip())
+    if found is None or not float(found[1]):
+        raise ValueError(f"{name}: {value!r} is no number above 0; accepted are numbers such as 20, 2.5 or 3m")
+    return float(found[1]) * float(10 ** (_UNITS[found[2].lower()] * 3 // 10))
 
 
 def header_names(name: str, value: str) -> frozenset[str]:
@@ -121,6 +134,7 @@ def going_out(values: Mapping[str, Any]) -> Outgoing:
     port, prices = values["meter_metrics_port"], values["meter_prices"].strip()
     if not 0 <= port <= PORTS:
         raise ValueError(f"meter_metrics_port: accepted is a port up to {PORTS}, or 0 for none")
+    tokens = line("meter_warn_tokens", values["meter_warn_tokens"])
     wanted = Outgoing(
         prices=Path(prices).expanduser().absolute() if prices not in ("", "off") else None,
         listed=prices != "off",
@@ -128,6 +142,8 @@ def going_out(values: Mapping[str, Any]) -> Outgoing:
         metrics_port=port,
         otel=values["meter_otel"],
         old_names=values["meter_semconv"] == "both",
+        warn_usd=line("meter_warn_cost", values["meter_warn_cost"].removeprefix("$")),
+        warn_tokens=None if tokens is None else round(tokens),
     )
     available(wanted)
     return wanted

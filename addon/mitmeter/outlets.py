@@ -4,6 +4,7 @@ Everything here runs on the worker's thread. What is not asked for is not import
 """
 
 import logging
+import sqlite3
 from collections.abc import Callable, Iterator
 from functools import partial
 from importlib.util import find_spec
@@ -13,8 +14,12 @@ from typing import TYPE_CHECKING, Literal
 from msgspec import Struct
 from msgspec.structs import replace
 
+from mitmeter.budget import Budget, Spent
 from mitmeter.exchange import Exchange, Exporter
 from mitmeter.redact import Redacted
+from mitmeter.store.filters import Filter
+from mitmeter.store.schema import SchemaError
+from mitmeter.store.sqlite import Store
 
 if TYPE_CHECKING:
     from mitmeter.prices.pricing import Pricing
@@ -36,6 +41,7 @@ class Outgoing(Struct, frozen=True, kw_only=True):
 
     `prices` is a file of the user's own, `listed` asks for the list of prices; `measured` has numbers kept for whoever
     asks for them, `metrics_port` is where they are served; `old_names` adds those of the older conventions.
+    `warn_usd` and `warn_tokens` are the lines of a day.
     """
 
     prices: Path | None = None
@@ -44,6 +50,8 @@ class Outgoing(Struct, frozen=True, kw_only=True):
     metrics_port: int = 0
     otel: Content = "off"
     old_names: bool = False
+    warn_usd: float | None = None
+    warn_tokens: int | None = None
 
     @property
     def traced(self) -> bool:
@@ -64,6 +72,17 @@ def available(wanted: Outgoing) -> None:
             raise ValueError(f"meter_prices: {error}") from error
 
 
+def spent(folder: Path, since: float) -> Spent:
+    """Return what a meter_dir has from an instant on, in epoch seconds; nothing where it cannot be read."""
+    try:
+        with Store(folder / "meter.db", readonly=True) as store:
+            found = store.stats("day", Filter(since=since))
+    except (OSError, SchemaError, sqlite3.Error):
+        return Spent()
+    tokens = sum((stat.input_tokens or 0) + (stat.output_tokens or 0) for stat in found)
+    return Spent(sum(stat.cost_usd or 0.0 for stat in found), tokens)
+
+
 def _installed(name: str) -> bool:
     try:
         return find_spec(name) is not None
@@ -74,8 +93,10 @@ def _installed(name: str) -> bool:
 class Outlets:
     """What is asked for, once it is opened; `exposition` renders `/metrics`."""
 
-    def __init__(self, wanted: Outgoing) -> None:
+    def __init__(self, wanted: Outgoing, folder: Path) -> None:
         self.wanted = wanted
+        self._folder = folder
+        self._budget: Budget | None = None
         self.exporters: dict[str, Exporter] = {}
         self.exposition: Exposition | None = None
         self._pricing: Pricing | None = None
@@ -86,6 +107,8 @@ class Outlets:
     def openings(self, health: "Ask") -> Iterator[tuple[str, Opening]]:
         """Yield what is to be opened, by name; each may raise what it likes."""
         yield "prices", self._open_prices
+        if self.wanted.warn_usd is not None or self.wanted.warn_tokens is not None:
+            yield "budget", self._open_budget
         if self.wanted.traced:
             yield "measures", partial(self._open_measures, health)
         if self.wanted.metrics_port:
@@ -96,6 +119,7 @@ class Outlets:
     def amend(self, exchange: Exchange, redacted: Redacted | None) -> Exchange:
         """Return an exchange as it is to be stored, and told on with what may be told of its contents."""
         priced = exchange if self._pricing is None else self._pricing(exchange)
+        priced = priced if self._budget is None else self._budget(priced)
         if self.wanted.otel == "content" and priced.trace is not None:
             return replace(priced, trace=replace(priced.trace, capture=redacted))
         return priced
@@ -116,6 +140,10 @@ class Outlets:
         from mitmeter.prices.pricing import Pricing
 
         self._pricing = Pricing(self.wanted.prices, listed=self.wanted.listed)
+
+    def _open_budget(self) -> None:
+        say = partial(log.warning, "mitmeter: %s; nothing is blocked")
+        self._budget = Budget(self.wanted.warn_usd, self.wanted.warn_tokens, partial(spent, self._folder), say)
 
     def _open_measures(self, health: "Ask") -> None:
         from mitmeter.telemetry.measures import Measures

@@ -3,6 +3,7 @@
 import unicodedata
 from collections.abc import Iterable
 
+from mitmeter.budget import OVER_COST, OVER_TOKENS
 from mitmeter.exchange import Exchange, Outcome
 from mitmeter.store.rows import Stat
 
@@ -13,6 +14,7 @@ MARKERS = {
     Outcome.ERROR: ":x:",
     Outcome.UNREACHABLE: ":no_entry:",
 }
+OVER = {OVER_COST: "over the day's cost", OVER_TOKENS: "over the day's tokens"}
 UNKNOWN = "?"
 
 
@@ -43,6 +45,7 @@ def remark(exchange: Exchange) -> str:
     words = [
         tokens(exchange),
         *((exchange.outcome.value.replace("_", " "), printable(exchange.error)) if wrong else ()),
+        *(said for anomaly, said in OVER.items() if anomaly in exchange.anomalies),
         "" if waited is None else f"{waited:.0f} ms",
         "" if timing.tokens_per_second is None else f"{timing.tokens_per_second:.0f} t/s",
         f"{exchange.usage.cache_read_tokens} cached" if exchange.usage.cache_read_tokens else "",
@@ -51,8 +54,9 @@ def remark(exchange: Exchange) -> str:
 
 
 def marker(exchange: Exchange) -> str:
-    """Return the marker of an exchange that was cut or failed, empty for one that is complete."""
-    return MARKERS[exchange.outcome]
+    """Return the marker of an exchange that was cut, failed or crossed a day's budget, else nothing."""
+    over = any(anomaly in OVER for anomaly in exchange.anomalies)
+    return MARKERS[exchange.outcome] or (":moneybag:" if over else "")
 
 
 def line(exchange: Exchange, ident: int) -> str:

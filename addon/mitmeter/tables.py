@@ -1,6 +1,6 @@
 """What the command line prints for people, as rich renderables."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Literal
 
@@ -35,6 +35,10 @@ def _count(number: int | None) -> str:
 
 def _rounded(number: float | None, digits: int = 0) -> str:
     return "" if number is None else f"{number:,.{digits}f}"
+
+
+def _dollars(cost: float | None) -> str:
+    return "" if cost is None else f"{cost:.2f}" if cost >= 10 else f"{cost:.4f}"
 
 
 def _when(started: float) -> str:
@@ -86,8 +90,10 @@ def _outcome(exchange: Exchange) -> Text:
 
 def exchanges(rows: Iterable[Row]) -> RenderableType:
     """Return the table of `ls`, oldest first."""
-    columns = ("id>", "time", "model", "api", "in>", "cached>", "out>", "first ms>", "ms>", "t/s>", "outcome")
-    table = _Rows(*columns, shrinking=("model", "outcome"))
+    rows = list(rows)
+    priced = ("$>",) if any(row.exchange.cost_usd is not None for row in rows) else ()
+    counted = ("in>", "cached>", "out>", *priced, "first ms>", "ms>", "t/s>")
+    table = _Rows("id>", "time", "model", "api", *counted, "outcome", shrinking=("model", "outcome"))
     for row in rows:
         exchange, usage, timing = row.exchange, row.exchange.usage, row.exchange.timing
         table.add_row(
@@ -98,6 +104,7 @@ def exchanges(rows: Iterable[Row]) -> RenderableType:
             _count(usage.input_tokens),
             _count(usage.cache_read_tokens),
             _count(usage.output_tokens),
+            *((_dollars(exchange.cost_usd),) if priced else ()),
             _rounded(timing.first_token_ms),
             _rounded(timing.duration_ms),
             _rounded(timing.tokens_per_second, 1),
@@ -108,7 +115,10 @@ def exchanges(rows: Iterable[Row]) -> RenderableType:
 
 def sums(stats: Iterable[Stat], group: str) -> RenderableType:
     """Return the table of `stats`."""
-    columns = ("requests>", "failed>", "cut>", "in>", "cached>", "written>", "out>", "reasoning>", "first ms>", "ms>")
+    stats = list(stats)
+    priced = any(stat.cost_usd is not None for stat in stats)
+    columns = ("requests>", "failed>", "cut>", "in>", "cached>", "written>", "out>", "reasoning>")
+    columns += ("first ms>", "p95>", "ms>", "p95>", "t/s>", *(("$>",) if priced else ()))
     table = _Rows(group, *columns, shrinking=(group,))
     for stat in stats:
         table.add_row(
@@ -116,10 +126,20 @@ def sums(stats: Iterable[Stat], group: str) -> RenderableType:
             *(_count(number) for number in (stat.requests, stat.errors, stat.aborted, stat.input_tokens)),
             *(_count(number) for number in (stat.cache_read_tokens, stat.cache_write_tokens)),
             *(_count(number) for number in (stat.output_tokens, stat.reasoning_tokens)),
-            _rounded(stat.first_token_ms),
-            _rounded(stat.duration_ms),
+            *(_rounded(value) for value in (stat.first_token_ms, stat.first_token_ms_p95)),
+            *(_rounded(value) for value in (stat.duration_ms, stat.duration_ms_p95)),
+            _rounded(stat.tokens_per_second, 1),
+            *((_dollars(stat.cost_usd),) if priced else ()),
         )
     return table
+
+
+def totals(stats: Iterable[Stat], counters: Mapping[str, int], group: str) -> RenderableType:
+    """Return what `stats` prints: the table, what has no price, and what was dropped."""
+    found = list(stats)
+    unpriced = sum(stat.unpriced for stat in found) if any(stat.cost_usd is not None for stat in found) else 0
+    told = {"without a price": unpriced} if unpriced else {}
+    return Group(sums(found, group), *(Text(f"{name}: {n}", "yellow") for name, n in (told | dict(counters)).items()))
 
 
 def tail_line(row: Row) -> str:
@@ -192,6 +212,8 @@ def _facts(row: Row) -> Iterator[tuple[str, str | Text]]:
     yield "tokens/s", f"{told} (measured on the wire)" if told and timing.rate_source == "wire" else told
     sizes = exchange.sizes
     yield "bytes", f"{sizes.request_bytes:,} sent, {sizes.response_bytes:,} received, {sizes.decoded_bytes:,} decoded"
+    said = " (as the provider says)" if exchange.cost_source == "provider" else ""
+    yield "cost", "" if exchange.cost_usd is None else f"${exchange.cost_usd:.6f}{said}"
     yield "odd", Text(", ".join(exchange.anomalies), "yellow")
 
 

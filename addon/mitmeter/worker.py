@@ -14,21 +14,21 @@ import sqlite3
 import sys
 import threading
 import time
-from collections import Counter, deque
-from collections.abc import Callable, Mapping
+from collections import deque
+from collections.abc import Callable
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 from msgspec import Struct
 
-from mitmeter.exchange import Exchange, Exporter
+from mitmeter.exchange import Exchange
 from mitmeter.fleet.address import Address
 from mitmeter.fleet.shipper import ship_from
 from mitmeter.inflight import AGE_SECONDS, Board, InFlight
 from mitmeter.live import Ending, Item, Live
+from mitmeter.mishaps import Mishaps
 from mitmeter.outlets import Outgoing, Outlets
 from mitmeter.recorder import Limits
 from mitmeter.redact import Redacted
@@ -85,23 +85,16 @@ class Worker:
     """Turns lives into rows and captures. `show(tag, exchange, id)` is called on the worker's thread for each row.
 
     So is `survey(seconds, policy)`, twice a second: it returns what has been under way for so long, without secrets.
-    And so is each exporter for each row, those of its outlets and `exporters`, by name; what one of them raises is
-    counted as `<name>_failures`. `under_way` counts the open exchanges.
+    So is each exporter of its outlets for each row: what it raises is counted as `<name>_failures`. `under_way` counts
+    the open exchanges.
     """
 
     def __init__(
-        self,
-        settings: Settings,
-        show: Show,
-        survey: Survey | None = None,
-        under_way: Callable[[], int] = int,
-        exporters: Mapping[str, Exporter] = MappingProxyType({}),
+        self, settings: Settings, show: Show, survey: Survey | None = None, under_way: Callable[[], int] = int
     ) -> None:
         self.settings = settings
-        self.outlets = Outlets(settings.outgoing)
-        self.outlets.exporters.update(exporters)
-        self.counters: Counter[str] = Counter()
-        self._totals: Counter[str] = Counter()
+        self.outlets = Outlets(settings.outgoing, settings.folder)
+        self.mishaps = Mishaps()
         self._under_way = under_way
         self._waiting_s = self._lag_s = 0.0
         self._show = show
@@ -119,13 +112,9 @@ class Worker:
         self._shelf: Shelf | None = None
         self._stop_shipping: Callable[[], object] = tuple
         self._secret = b""
-        self._complained: set[str] = set()
         self._failed: Exception | None = None
         self._spent = False
-        self._trim_at = 0.0
-        self._drain_at = 0.0
-        self._write_at = 0.0
-        self._tell_at = 0.0
+        self._trim_at = self._drain_at = self._write_at = self._tell_at = 0.0
 
     def start(self) -> None:
         """Make the folder and start; raises OSError where the folder cannot be used."""
@@ -229,7 +218,7 @@ class Worker:
 
     def _act(self, item: Live | threading.Event | str | None) -> None:
         if isinstance(item, str):
-            self._complain(item, "the proxy is too busy")
+            self.mishaps.complain(item, "the proxy is too busy")
         elif isinstance(item, Live) and not item.finished:
             # An ending is seen as soon as it is set, so it may have been acted on before its turn in the queue.
             self._open[id(item)] = item
@@ -260,7 +249,7 @@ class Worker:
             self._done_bytes += live.handed
             self._open.pop(id(live), None)
             if live.lost:
-                self._count("lagged_bytes", live.lost)
+                self.mishaps.count("lagged_bytes", live.lost)
         for exchange, redacted in items:
             size = len(redacted.request_body or b"") + len(redacted.response_body or b"") if redacted else 0
             amended = self._amended(exchange, redacted)
@@ -286,7 +275,7 @@ class Worker:
         try:
             work()
         except Exception as error:
-            self._complain(name, f"{type(error).__name__}: {error}")
+            self.mishaps.complain(name, f"{type(error).__name__}: {error}")
             self._failed = error
             return False
         return True
@@ -312,19 +301,19 @@ class Worker:
 
     def _store(self, waiting: list[Ended]) -> None:
         items = [(ended.exchange, ended.redacted) for ended in waiting]
-        rows, failures = self._opened().write(items, time.time(), self.counters)
-        self.counters.clear()
+        rows, failures = self._opened().write(items, time.time(), self.mishaps.fresh)
+        self.mishaps.fresh.clear()
         self._spent = False
         for failure in failures[:1]:
-            self._complain("captures_dropped", failure, 0)
-        self._totals["captures_dropped"] += len(failures)
+            self.mishaps.complain("captures_dropped", failure, 0)
+        self.mishaps.totals["captures_dropped"] += len(failures)
         self._lag_s = max(0.0, time.perf_counter() - waiting[0].at)
         for ended, row in zip(waiting, rows, strict=True):
             self._attempt("show_failures", partial(self._show, ended.tag, row.exchange, row.id))
             for name, export in self.outlets.exporters.items():
                 self._attempt(f"{name}_failures", partial(export, row.exchange))
         for name, (number, why) in self.outlets.lost().items():
-            self._complain(name, why, number)
+            self.mishaps.complain(name, why, number)
         self._attempt("trim_failures", self._trim)
 
     def _store_apart(self, ended: Ended) -> None:
@@ -335,7 +324,7 @@ class Worker:
             return
         self._strip(ended)
         if not self._attempt("write_failures", lambda: self._store([ended])):
-            self._complain("rows_dropped", "it cannot be written")
+            self.mishaps.complain("rows_dropped", "it cannot be written")
 
     def _opened(self) -> Shelf:
         if self._shelf is None:
@@ -346,7 +335,7 @@ class Worker:
         """Keep what could not be written within bounds; a database that is damaged is set aside for a new one."""
         while len(self._ended) > BACKLOG:
             self._ended_bytes -= self._ended.popleft().size
-            self._count("rows_dropped")
+            self.mishaps.count("rows_dropped")
         self._spent = isinstance(error, sqlite3.Error) and getattr(error, "sqlite_errorcode", 0) & 0xFF in SPENT
         for ended in self._ended:
             if self._ended_bytes <= WAITING_BYTES:
@@ -363,7 +352,7 @@ class Worker:
         if ended.redacted is not None:
             self._ended_bytes -= ended.size
             ended.redacted, ended.size = None, 0
-            self._complain("captures_dropped", "their rows were kept")
+            self.mishaps.complain("captures_dropped", "their rows were kept")
 
     def _renew(self) -> None:
         shelf, self._shelf = self._shelf, None
@@ -371,7 +360,9 @@ class Worker:
             shelf.close()
         aside = renew(self.settings.folder, time.time())
         if aside is not None:
-            self._complain("databases_set_aside", f"meter.db is damaged; it is now {aside.name}, and a new one begun")
+            self.mishaps.complain(
+                "databases_set_aside", f"meter.db is damaged; it is now {aside.name}, and a new one begun"
+            )
 
     def _trim(self) -> None:
         """Keep the archive within its limits, at the start and then once a minute of use."""
@@ -383,17 +374,6 @@ class Worker:
         if gone:
             log.info("mitmeter: deleted %d segments of captures beyond the archive's limits", len(gone))
 
-    def _count(self, name: str, number: int = 1) -> None:
-        self.counters[name] += number
-        self._totals[name] += number
-
-    def _complain(self, name: str, what: str, number: int = 1) -> None:
-        """Count a failure, and report its first occurrence."""
-        self._count(name, number)
-        if name not in self._complained:
-            self._complained.add(name)
-            log.warning("mitmeter: %s (%s); counted from now on, see `mitmeter stats`", name, what)
-
     def health(self) -> Health:
         """Return how the meter itself is; on any thread."""
         unread = sum(live.fed - live.drained for live in tuple(self._open.values()))
@@ -404,7 +384,7 @@ class Worker:
             backlog_bytes=self._taken_bytes - self._done_bytes + unread,
             lag_s=self._lag_s,
             archive_bytes=archive_bytes(self.settings.folder),
-            counters=dict(self._totals),
+            counters=dict(self.mishaps.totals),
         )
 
     def _close(self) -> None:

@@ -327,3 +327,17 @@ def test_two_processes_share_a_folder_from_the_first_moment(tmp_path: Path) -> N
 
 def test_columns_have_no_name_twice() -> None:
     assert len(set(COLUMNS)) == len(COLUMNS)
+
+
+def test_percentiles_costs_and_what_has_no_price(tmp_path: Path) -> None:
+    usage = Usage(input_tokens=1, source="body")
+    with Store(tmp_path / "meter.db") as store:
+        with store.batch() as batch:
+            for at in range(1, 101):
+                timing = Timing(duration_ms=float(at), tokens_per_second=float(at))
+                cost = 0.25 if at <= 4 else None
+                batch.add(replace(BARE, model="m", usage=usage, timing=timing, cost_usd=cost))
+        (stat,) = store.stats("model")
+    assert (stat.duration_ms, stat.duration_ms_p95, stat.duration_ms_p99) == (50.5, 96.0, 100.0)
+    assert (stat.first_token_ms, stat.first_token_ms_p95, stat.tokens_per_second) == (None, None, 50.5)
+    assert (stat.cost_usd, stat.unpriced) == (1.0, 96)

@@ -21,6 +21,8 @@ def wanted(**changes: object) -> Outgoing:
         pytest.param({"meter_metrics_port": 70000}, "accepted is a port up to 65535", id="port"),
         pytest.param({"meter_otel": "yes"}, "accepted are off, on, content", id="otel"),
         pytest.param({"meter_semconv": "1.41"}, "accepted are latest, both", id="semconv"),
+        pytest.param({"meter_warn_cost": "much"}, "accepted are numbers such as", id="cost"),
+        pytest.param({"meter_warn_tokens": "0"}, "accepted are numbers such as", id="tokens"),
         pytest.param({"meter_prices": "/nowhere/prices.toml"}, "meter_prices: /nowhere/prices", id="prices"),
     ],
 )
@@ -52,8 +54,13 @@ def test_rows_are_traced_for_exporters_only(changes: dict, traced: bool) -> None
     assert settings(values, "/nowhere").limits.traced is traced
 
 
+def test_the_lines_of_a_day() -> None:
+    found = wanted(meter_warn_cost="$2.5", meter_warn_tokens="3m")
+    assert (found.warn_usd, found.warn_tokens) == (2.5, 3_000_000)
+
+
 def test_what_is_opened(tmp_path: Path) -> None:
-    outlets = Outlets(Outgoing(measured=True))
+    outlets = Outlets(Outgoing(measured=True), tmp_path)
     assert [name for name, _ in outlets.openings(Health)] == ["prices", "measures"]
     for _, opening in outlets.openings(Health):
         opening()

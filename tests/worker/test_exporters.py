@@ -1,6 +1,7 @@
 """What is told of rows that were written: each once, in order, and a failure costs nobody else anything."""
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -37,10 +38,11 @@ def ignore(tag: object, exchange: Exchange, ident: int) -> None:
 def metering(tmp_path: Path) -> Callable[..., Path]:
     def run(number: int, **exporters: Exporter) -> Path:
         settings = Settings(folder=tmp_path / "meter", limits=Limits(traced=True))
-        worker = Worker(settings, ignore, exporters=exporters)
+        worker = Worker(settings, ignore)
+        worker.outlets.exporters.update(exporters)
         worker.start()
         for at in range(number):
-            live = Live(opening(f"f{at}"), find("POST", "h.invalid", PATH))
+            live = Live(partial(opening, f"f{at}"), find("POST", "h.invalid", PATH))
             live.answer = Answer(status=200, headers=HEAD)
             worker.end(live, Ending(outcome=Outcome.COMPLETE, at=0.1, body=BODY))
         assert worker.stop(10.0)

@@ -1,10 +1,11 @@
 """One JSON object an exchange, as `show --json` prints it. Pure."""
 
 import base64
+from collections.abc import Iterable
 from typing import Any
 
 from mitmeter.archive.record import Record
-from mitmeter.store.rows import Row
+from mitmeter.store.rows import Row, Stat
 from mitmeter.store.surface import to_json
 
 _PLAIN = ("method", "url", "http_version", "status", "reason", "request_headers", "response_headers")
@@ -13,6 +14,12 @@ _PLAIN = ("method", "url", "http_version", "status", "reason", "request_headers"
 def exchange(row: Row, record: Record | None) -> dict[str, Any]:
     """Return the row with its capture."""
     return {**to_json(row), "capture": None if record is None else capture_json(record)}
+
+
+def sums(group: str, stats: Iterable[Stat], counters: dict[str, int]) -> dict[str, Any]:
+    """Return what `stats --json` prints."""
+    groups = [{field: getattr(stat, field) for field in stat.__struct_fields__} for stat in stats]
+    return {"by": group, "groups": groups, "counters": counters}
 
 
 def capture_json(record: Record) -> dict[str, Any]:

@@ -41,14 +41,21 @@ _SUMS = """
         countIf(outcome IN ('error', 'unreachable')), countIf(outcome IN ('client_aborted', 'upstream_aborted')),
         sum(input_tokens), sum(output_tokens), sum(cache_read_tokens), sum(cache_write_tokens), sum(reasoning_tokens),
         quantileExactInclusive(0.5)(first_token_ms), quantileExactInclusive(0.5)(duration_ms),
-        sum(duration_ms), count(first_token_ms), count(duration_ms)
+        sum(duration_ms), sum(cost_usd), countIf(isNull(cost_usd) AND isNotNull(source)),
+        quantileExact(0.95)(first_token_ms), quantileExact(0.99)(first_token_ms),
+        quantileExact(0.95)(duration_ms), quantileExact(0.99)(duration_ms),
+        quantileExactInclusive(0.5)(tokens_per_second),
+        count(first_token_ms), count(duration_ms), count(tokens_per_second)
     FROM {table} FINAL WHERE {where} GROUP BY name ORDER BY {order}
 """
 _STAT = (
     *("name", "requests", "errors", "aborted"),
     *("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens", "reasoning_tokens"),
-    *("first_token_ms", "duration_ms", "total_duration_ms"),
+    *("first_token_ms", "duration_ms", "total_duration_ms", "cost_usd", "unpriced"),
+    *("first_token_ms_p95", "first_token_ms_p99", "duration_ms_p95", "duration_ms_p99", "tokens_per_second"),
 )
+_SPREAD = ("first_token_ms", "duration_ms", "tokens_per_second")
+_DIGITS = {"first_token_ms": 4, "duration_ms": 4, "tokens_per_second": 4, "total_duration_ms": 3, "cost_usd": 9}
 _CAPTURE = "SELECT flow_id, started, head, request_body, response_body, checksum FROM {table} "
 _AROUND = (
     "WHERE day IN {days:Array(Date)} AND session IN {sessions:Array(String)} AND flow_id IN {flows:Array(String)} "
@@ -223,12 +230,10 @@ def _row(ident: int, captured: bool, *values: Any) -> Row:
 
 def _stat(*values: Any) -> Stat:
     told = dict(zip(_STAT, values, strict=False))
-    first_tokens, durations = values[len(_STAT) :]
-    # The median of nothing is no number.
-    told["first_token_ms"] = told["first_token_ms"] if first_tokens else None
-    told["duration_ms"] = told["duration_ms"] if durations else None
-    digits = {"first_token_ms": 4, "duration_ms": 4, "total_duration_ms": 3}
-    return Stat(**told | {name: None if told[name] is None else round(told[name], n) for name, n in digits.items()})
+    for kind, number in zip(_SPREAD, values[len(_STAT) :], strict=True):
+        # The median of nothing is no number.
+        told |= {name: None for name in _STAT if name.startswith(kind) and not number}
+    return Stat(**told | {name: None if told[name] is None else round(told[name], n) for name, n in _DIGITS.items()})
 
 
 def _day(started: float) -> str:

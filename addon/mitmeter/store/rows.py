@@ -36,7 +36,9 @@ class Stat(Struct, frozen=True, kw_only=True):
     """What the exchanges of one group come to.
 
     Sums leave out exchanges that say nothing, and are None where all do. `errors` are the outcomes `error` and
-    `unreachable`, `aborted` both kinds of abort. `first_token_ms` and `duration_ms` are medians.
+    `unreachable`, `aborted` both kinds of abort, `unpriced` those with tokens and without a price. `first_token_ms`,
+    `duration_ms` and `tokens_per_second` are medians, `..._p95` and `..._p99` the values that 95 and 99 of 100 stay
+    below.
     """
 
     name: str | None
@@ -51,6 +53,13 @@ class Stat(Struct, frozen=True, kw_only=True):
     first_token_ms: float | None
     duration_ms: float | None
     total_duration_ms: float | None
+    cost_usd: float | None = None
+    unpriced: int = 0
+    first_token_ms_p95: float | None = None
+    first_token_ms_p99: float | None = None
+    duration_ms_p95: float | None = None
+    duration_ms_p99: float | None = None
+    tokens_per_second: float | None = None
 
 
 def flatten(exchange: Exchange) -> list[Any]:

@@ -1,4 +1,4 @@
-"""Sums and medians over the rows, by group."""
+"""Sums and percentiles over the rows, by group."""
 
 import sqlite3
 from array import array
@@ -11,7 +11,7 @@ from mitmeter.store.filters import Filter, where
 from mitmeter.store.rows import Stat
 
 type Group = Literal["model", "provider", "host", "path", "outcome", "status", "session", "day", "hour"]
-type _Medians = dict[str | None, tuple[float | None, float | None]]
+type _Found = Iterable[tuple[str | None, float | None, float | None, float | None]]
 
 _GROUPS: dict[str, str] = {
     **{name: name for name in ("model", "provider", "host", "path", "outcome", "session")},
@@ -24,7 +24,7 @@ _GROUPS: dict[str, str] = {
 _SUMMED = (
     *("name", "requests", "errors", "aborted"),
     *("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens", "reasoning_tokens"),
-    "total_duration_ms",
+    *("total_duration_ms", "cost_usd", "unpriced"),
 )
 
 # NOT INDEXED: walking the index on `model` fetches the rows in its order, which takes twice the time of a scan.
@@ -32,10 +32,10 @@ _SUMS = """
     SELECT {group}, count(*),
         sum(outcome IN ('error', 'unreachable')), sum(outcome IN ('client_aborted', 'upstream_aborted')),
         sum(input_tokens), sum(output_tokens), sum(cache_read_tokens), sum(cache_write_tokens), sum(reasoning_tokens),
-        sum(duration_ms)
+        sum(duration_ms), sum(cost_usd), sum(cost_usd IS NULL AND source IS NOT NULL)
     FROM exchanges {how} WHERE {where} GROUP BY 1 ORDER BY {order}
 """
-_VALUES = "SELECT {group}, first_token_ms, duration_ms FROM exchanges {how} WHERE {where}"
+_VALUES = "SELECT {group}, first_token_ms, duration_ms, tokens_per_second FROM exchanges {how} WHERE {where}"
 _ALL = Filter()
 
 
@@ -59,29 +59,44 @@ def collect(connection: sqlite3.Connection, group: Group, wanted: Filter = _ALL)
     with connection:
         # In one transaction, so that a row added meanwhile is in both or in neither.
         sums = connection.execute(_SUMS.format(**parts), bound).fetchall()
-        medians = _medians(connection.execute(_VALUES.format(**parts), bound))
+        spread = _spread(connection.execute(_VALUES.format(**parts), bound))
     stats = []
     for values in sums:
-        first_token_ms, duration_ms = medians[values[0]]
         summed = dict(zip(_SUMMED, values, strict=True))
-        if summed["total_duration_ms"] is not None:
-            summed["total_duration_ms"] = round(summed["total_duration_ms"], 3)
-        stats.append(Stat(**summed, first_token_ms=first_token_ms, duration_ms=duration_ms))
+        for name, digits in (("total_duration_ms", 3), ("cost_usd", 9)):
+            if summed[name] is not None:
+                summed[name] = round(summed[name], digits)
+        stats.append(Stat(**(summed | spread[values[0]])))
     return stats
 
 
-def _medians(found: Iterable[tuple[str | None, float | None, float | None]]) -> _Medians:
-    """The medians of first_token_ms and duration_ms by group: in SQL, this takes twice as long."""
-    values: defaultdict[str | None, tuple[array[float], array[float]]] = defaultdict(lambda: (array("d"), array("d")))
-    for name, first_token_ms, duration_ms in found:
-        first_tokens, durations = values[name]
-        if first_token_ms is not None:
-            first_tokens.append(first_token_ms)
-        if duration_ms is not None:
-            durations.append(duration_ms)
-    return {name: (_middle(first_tokens), _middle(durations)) for name, (first_tokens, durations) in values.items()}
+def _spread(found: _Found) -> dict[str | None, dict[str, float | None]]:
+    """Medians and percentiles by group: in SQL, this takes twice as long."""
+    values: defaultdict[str | None, list[array[float]]] = defaultdict(lambda: [array("d") for _ in range(3)])
+    for name, *measured in found:
+        for kept, value in zip(values[name], measured, strict=True):
+            if value is not None:
+                kept.append(value)
+    return {name: _percentiles(*map(sorted, kept)) for name, kept in values.items()}
 
 
-def _middle(values: array[float]) -> float | None:
+def _percentiles(first_tokens: list[float], durations: list[float], rates: list[float]) -> dict[str, float | None]:
+    return {
+        "first_token_ms": _middle(first_tokens),
+        "first_token_ms_p95": percentile(first_tokens, 0.95),
+        "first_token_ms_p99": percentile(first_tokens, 0.99),
+        "duration_ms": _middle(durations),
+        "duration_ms_p95": percentile(durations, 0.95),
+        "duration_ms_p99": percentile(durations, 0.99),
+        "tokens_per_second": _middle(rates),
+    }
+
+
+def _middle(ordered: list[float]) -> float | None:
     # Half of two times of 3 decimals has 4.
-    return round(median(values), 4) if values else None
+    return round(median(ordered), 4) if ordered else None
+
+
+def percentile(ordered: list[float], level: float) -> float | None:
+    """Return the value below which that part of them stays, as it is among them; None of none."""
+    return ordered[min(int(level * len(ordered)), len(ordered) - 1)] if ordered else None
