@@ -23,6 +23,7 @@ from click import echo
 from mitmeter.fleet import schema
 from mitmeter.fleet.address import address
 from mitmeter.fleet.connection import Connection
+from mitmeter.fleet.figures import Figures
 from mitmeter.fleet.remote import Remote
 from mitmeter.fleet.shipper import Shipper
 from mitmeter.shelf import Shelf, private_folder
@@ -124,6 +125,10 @@ def many_rows(folder: Path, number: int) -> None:
     begun = time.perf_counter()
     synthetic(connection, number)
     echo(f"{number:,} rows in {time.perf_counter() - begun:.0f} s")
+    # The server does this by itself two hours after a day's last row.
+    days = "SELECT DISTINCT partition FROM system.parts WHERE table = 'exchanges' AND active ORDER BY partition"
+    for (day_before,) in connection.query(days)[:-1]:
+        connection.command(f"OPTIMIZE TABLE mitmeter.exchanges PARTITION '{day_before}' FINAL")
     for table, size, rows, parts in connection.query(SIZES):
         echo(f"{table:12}{size / 2**20:10.1f} MiB {rows:12,} rows {parts:5} parts")
     newest = 1792000000 + MONTH
@@ -135,6 +140,8 @@ def many_rows(folder: Path, number: int) -> None:
     with Remote(place) as remote:
         some = remote.rows(limit=2000)
         joined, middle = some[0].exchange.session or "", some[1000].id
+        page = Figures(remote)
+        speeds = Filter(since=newest - 7 * 86_400)
         questions: dict[str, Callable[[], Any]] = {
             "newest 50": lambda: remote.rows(limit=50),
             "newest 50, one model": lambda: remote.rows(limit=50, wanted=Filter(model=("model-7",))),
@@ -146,6 +153,16 @@ def many_rows(folder: Path, number: int) -> None:
             "stats by model, a day": lambda: remote.stats("model", day),
             "stats by model, all": lambda: remote.stats("model"),
             "minutes, a month": lambda: connection.query(minutes),
+            "page: newest 25": lambda: page.page(Filter(), "id", "desc", 25, 0),
+            "page: 25 by tokens": lambda: page.page(Filter(), "generated", "desc", 25, 0),
+            "page: 25 by tokens, a model": lambda: page.page(Filter(model=("model-7",)), "generated", "desc", 25, 0),
+            "page: sums by model": lambda: page.by_model(Filter()),
+            "page: sums by model, a day": lambda: page.by_model(day),
+            "page: a histogram": lambda: page.measured("duration_histogram", Filter()),
+            "page: a histogram, a week": lambda: page.measured("duration_histogram", speeds),
+            "page: course of a month": lambda: page.course(Filter(), "model", newest - MONTH, newest, 60, 8),
+            "page: course of a day": lambda: page.course(day, "model", newest - 86_400, newest, 60, 8),
+            "page: choices": page.choices,
         }
         for name, work in questions.items():
             taken = timed(work)

@@ -76,15 +76,17 @@ class Remote:
     def __init__(self, address: Address) -> None:
         """Connect; raises FileNotFoundError where nothing was sent yet, FleetError, SchemaError."""
         self.address = address
-        self._connection = Connection(address)
-        found = schema.version(self._connection)
+        self.connection = Connection(address)
+        found = schema.version(self.connection)
         if found == 0:
             self.close()
             raise FileNotFoundError(f"no tables at {address}: nothing has been shipped there yet")
         schema.check(found)
-        self._rows = f"{schema.quoted(address.database)}.exchanges"
-        self._captures = f"{schema.quoted(address.database)}.captures"
-        self._counters = f"{schema.quoted(address.database)}.counters"
+        self._rows, self._captures = self.table("exchanges"), self.table("captures")
+
+    def table(self, name: str) -> str:
+        """Return a table's name as SQL writes it."""
+        return f"{schema.quoted(self.address.database)}.{name}"
 
     @property
     def name(self) -> str:
@@ -109,15 +111,15 @@ class Remote:
                 given[name] = bound
         order = f"ORDER BY position {'DESC' if newest else 'ASC'}"
         order += "" if limit is None else f" LIMIT {max(0, limit)}"
-        rows = self._select(f"WHERE {condition} {order}", given)
+        rows = self.select(f"WHERE {condition} {order}", given)
         if newest:
             rows.reverse()
         return rows
 
-    def _select(self, chosen: str, given: dict[str, Any]) -> list[Row]:
+    def select(self, chosen: str, given: dict[str, Any]) -> list[Row]:
         """Return rows, each once: to look for copies is dear, and there is hardly ever one."""
         for table in (self._rows, f"{self._rows} FINAL"):
-            rows = [_row(*values) for values in self._connection.query(f"SELECT {_ROW} FROM {table} {chosen}", given)]
+            rows = [_row(*values) for values in self.connection.query(f"SELECT {_ROW} FROM {table} {chosen}", given)]
             if len({row.id for row in rows}) == len(rows):
                 break
         return rows
@@ -125,12 +127,12 @@ class Remote:
     def row(self, ident: int) -> Row | None:
         """Return one row, None where there is none of that id."""
         sql = f"SELECT {_ROW} FROM {self._rows} WHERE id = {{id:Int64}} ORDER BY shipped DESC LIMIT 1"
-        return next((_row(*values) for values in self._connection.query(sql, {"id": ident})), None)
+        return next((_row(*values) for values in self.connection.query(sql, {"id": ident})), None)
 
     def requests(self, wanted: Filter = ALL) -> int:
         """Return how many rows are wanted."""
         condition, given = where(wanted)
-        [[number]] = self._connection.query(f"SELECT count() FROM {self._rows} FINAL WHERE {condition}", given)
+        [[number]] = self.connection.query(f"SELECT count() FROM {self._rows} FINAL WHERE {condition}", given)
         return int(number)
 
     def stats(self, group: Group, wanted: Filter = ALL) -> list[Stat]:
@@ -142,12 +144,12 @@ class Remote:
         sql = _SUMS.format(table=self._rows, group=_GROUPS[group], where=condition, order=order)
         if "{zone:" in sql:
             given["zone"] = local_zone()
-        return [_stat(*values) for values in self._connection.query(sql, given)]
+        return [_stat(*values) for values in self.connection.query(sql, given)]
 
     def counters(self) -> dict[str, int]:
         """Return what was dropped or went wrong, by name, of all meter_dirs together."""
-        found = self._connection.query(
-            f"SELECT name, sum(value) FROM {self._counters} FINAL GROUP BY name ORDER BY name"
+        found = self.connection.query(
+            f"SELECT name, sum(value) FROM {self.table('counters')} FINAL GROUP BY name ORDER BY name"
         )
         return {str(name): int(value) for name, value in found}
 
@@ -183,7 +185,7 @@ class Remote:
                 "first": min(times) - 1,
                 "last": max(times) + 1,
             }
-            for flow_id, started, *told in self._connection.query(
+            for flow_id, started, *told in self.connection.query(
                 _CAPTURE.format(table=self._captures) + _AROUND, given, text=False
             ):
                 found[flow_id.decode(), started] = Parts(*told)
@@ -198,14 +200,14 @@ class Remote:
         """Return rows that the server got since a mark; those of the last seconds are looked at again."""
         if mark is None:
             rows = self.rows(limit=limit)
-            [[now]] = self._connection.query("SELECT now64(6, 'UTC')")
+            [[now]] = self.connection.query("SELECT now64(6, 'UTC')")
             return rows, Seen(now, {row.id: now for row in rows})
         sql = f"""
             SELECT shipped, {_ROW} FROM {self._rows} FINAL
             WHERE shipped > {{since:DateTime64(6, 'UTC')}} - toIntervalSecond({OVERLAP_SECONDS})
             AND id NOT IN {{seen:Array(Int64)}} ORDER BY position LIMIT {limit}
         """
-        found = self._connection.query(sql, {"since": mark.since, "seen": list(mark.idents)})
+        found = self.connection.query(sql, {"since": mark.since, "seen": list(mark.idents)})
         since = max((mark.since, *(shipped for shipped, *_ in found)))
         known = mark.idents | {ident: shipped for shipped, ident, *_ in found}
         kept = {ident: at for ident, at in known.items() if (since - at).total_seconds() <= OVERLAP_SECONDS + 1}
@@ -213,7 +215,7 @@ class Remote:
 
     def close(self) -> None:
         """Close the connection."""
-        self._connection.close()
+        self.connection.close()
 
     def __enter__(self) -> Self:
         return self

@@ -1,0 +1,170 @@
+"""What the page asks of a fleet: rows in any order, and sums, histograms and courses over time, by ClickHouse.
+
+Each answers as its counterpart in `mitmeter.store` does. Sums by model over whole minutes come out of `minutes`.
+"""
+
+import math
+from typing import Any
+
+from mitmeter.fleet.remote import Remote
+from mitmeter.fleet.wanted import where
+from mitmeter.metered import ALL
+from mitmeter.store.figures import CHOSEN, MEASURED
+from mitmeter.store.filters import TEXTS, Filter
+from mitmeter.store.rows import Row
+from mitmeter.store.sorting import SORTS, Order
+
+NEWEST = 50_000
+LISTED = 200
+MINUTE = 60
+# As in `mitmeter.store.histogram`.
+LEAST_BINS, MOST_BINS = 5, 20
+
+_TOKENS = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens", "reasoning_tokens")
+_COURSE = ("requests", "input_tokens", "output_tokens", "cache_read_tokens", "reasoning_tokens")
+_SUMMED = ("requests", "errors", "aborted", *_TOKENS, "cost_usd")
+_BY_ROW = f"""
+    SELECT toNullable(model) AS name, count() AS requests, countIf(outcome IN ('error', 'unreachable')) AS errors,
+        countIf(outcome IN ('client_aborted', 'upstream_aborted')) AS aborted,
+        {", ".join(f"sum({name}) AS {name}" for name in (*_TOKENS, "cost_usd"))}
+    FROM {{table}} FINAL WHERE {{where}} GROUP BY name
+"""
+_BY_MINUTE = f"""
+    SELECT nullIf(toNullable(model), '') AS name, {", ".join(f"sum({name})" for name in _SUMMED)}
+    FROM {{table}} WHERE {{where}} GROUP BY name
+"""
+_IN_MINUTES = ("model", "provider", "host", "credential")
+
+
+class Figures:
+    """Of one fleet."""
+
+    def __init__(self, remote: Remote) -> None:
+        self._remote = remote
+        self._ask = remote.connection.query
+        self._rows, self._minutes = remote.table("exchanges"), remote.table("minutes")
+
+    def page(self, wanted: Filter, sort: str, order: Order, limit: int, offset: int) -> list[Row]:
+        """Return a page of rows, in order: ties by place, unknown before all that is known."""
+        condition, given = where(wanted)
+        column = "position" if SORTS[sort] == "id" else SORTS[sort]
+        unknown = "FIRST" if order == "asc" else "LAST"
+        by = f"{column} {order}" if column == "position" else f"{column} {order} NULLS {unknown}, position {order}"
+        return self._remote.select(f"WHERE {condition} ORDER BY {by} LIMIT {int(limit)} OFFSET {int(offset)}", given)
+
+    def by_model(self, wanted: Filter) -> list[dict[str, Any]]:
+        """Return the sums of each model, that with the most requests first; None where no row says anything."""
+        groups: dict[str | None, dict[str, Any]] = {}
+        for name, *sums in self._sums(wanted):
+            known = groups.setdefault(name, {"model": name, **dict.fromkeys(_SUMMED)})
+            for column, value in zip(_SUMMED, sums, strict=True):
+                if value is not None:
+                    known[column] = value + (known[column] or 0)
+        return sorted(groups.values(), key=lambda group: (-group["requests"], group["model"] or ""))
+
+    def _sums(self, wanted: Filter) -> list[Any]:
+        """Return sums that are to be added up: of whole minutes, and of the rows before and after them."""
+        told = {name for name in wanted.__struct_fields__ if getattr(wanted, name) != getattr(ALL, name)}
+        if not told <= {"since", "until", *_IN_MINUTES}:
+            return self._by_row(wanted)
+        since = None if wanted.since is None else math.ceil(wanted.since / MINUTE) * MINUTE
+        until = None if wanted.until is None else math.floor(wanted.until / MINUTE) * MINUTE
+        if since is not None and until is not None and since >= until:
+            return self._by_row(wanted)
+        texts = {name: getattr(wanted, name) for name in _IN_MINUTES}
+        condition, given = where(Filter(**texts))
+        for sign, bound in ((">=", since), ("<", until)):
+            condition += "" if bound is None else f" AND minute {sign} toDateTime({int(bound)}, 'UTC')"
+        found = list(self._ask(_BY_MINUTE.format(table=self._minutes, where=condition), given))
+        if since is not None and since != wanted.since:
+            found += self._by_row(Filter(since=wanted.since, until=float(since), **texts))
+        if until is not None and until != wanted.until:
+            found += self._by_row(Filter(since=float(until), until=wanted.until, **texts))
+        return found
+
+    def _by_row(self, wanted: Filter) -> list[Any]:
+        condition, given = where(wanted)
+        return list(self._ask(_BY_ROW.format(table=self._rows, where=condition), given))
+
+    def measured(self, name: str, wanted: Filter) -> dict[str, Any] | None:
+        """Return the histogram of that name; a row that is there twice for now counts twice in it."""
+        column = MEASURED[name]
+        condition, given = where(wanted)
+        chosen = f"FROM {self._rows} WHERE {column} > 0 AND {condition}"
+        quantiles = "quantilesExactInclusive(0.5, 0.95, 0.99)"
+        [[number, low, high, ranks]] = self._ask(
+            f"SELECT count(), min({column}), max({column}), {quantiles}({column}) {chosen}", given
+        )
+        if not number:
+            return None
+        told = {"min": low, "max": high, **dict(zip(("p50", "p95", "p99"), ranks, strict=True))}
+        count = min(MOST_BINS, max(LEAST_BINS, math.ceil(math.log2(number)) + 1))
+        width = (high - low) / count
+        if not width:
+            return {"bins": [number], "binSize": 0, **told}
+        place = f"least(toInt64(floor(({column} - {{low:Float64}}) / {{width:Float64}})), {count - 1})"
+        found = self._ask(f"SELECT {place} AS at, count() {chosen} GROUP BY at", {**given, "low": low, "width": width})
+        bins = [0] * count
+        for at, rows in found:
+            bins[at] = int(rows)
+        return {"bins": bins, "binSize": width, **told}
+
+    def span(self, wanted: Filter) -> tuple[float, float] | None:
+        """Return when the first and the last of the rows began, None without any; epoch seconds."""
+        condition, given = where(wanted)
+        [[number, first, last]] = self._ask(
+            f"SELECT count(), min(started), max(started) FROM {self._rows} WHERE {condition}", given
+        )
+        return (first, last) if number else None
+
+    def course(
+        self, wanted: Filter, by: str, since: float, until: float, buckets: int, top: int
+    ) -> list[dict[str, Any]]:
+        """Return sums in buckets from `since` until `until`: the `top` with the most tokens, then the rest."""
+        condition, given = where(wanted)
+        given |= {"begin": since, "end": until, "width": (until - since) / buckets}
+        name = "nullIf(session, '')" if by == "session" else f"toNullable({TEXTS[by]})"
+        found = self._ask(
+            f"""
+            SELECT {name} AS name,
+                least(toInt64((started - {{begin:Float64}}) / {{width:Float64}}), {buckets - 1}) AS at, count(),
+                {", ".join(f"ifNull(sum({column}), 0)" for column in _COURSE[1:])}
+            FROM {self._rows} FINAL
+            WHERE started >= {{begin:Float64}} AND started <= {{end:Float64}} AND {condition} GROUP BY name, at
+            """,
+            given,
+        )
+        series: dict[str | None, dict[str, list[int]]] = {}
+        for told, at, *sums in found:
+            lines = series.setdefault(told, {column: [0] * buckets for column in _COURSE})
+            for column, value in zip(_COURSE, sums, strict=True):
+                lines[column][at] += int(value)
+        ranked = sorted(series.items(), key=lambda item: -sum(map(sum, list(item[1].values())[:3])))
+        shown: list[dict[str, Any]] = [{"name": told, "rest": False, **lines} for told, lines in ranked[:top]]
+        if rest := [lines for _, lines in ranked[top:]]:
+            joined = {
+                column: [sum(at) for at in zip(*(lines[column] for lines in rest), strict=True)] for column in _COURSE
+            }
+            shown.append({"name": None, "rest": True, **joined})
+        return shown
+
+    def choices(self) -> dict[str, list[Any]]:
+        """Return what the newest rows have for values, by filter: those of the most rows first."""
+        chosen = {name: f"nullIf({column}, '')" if name == "session" else column for name, column in CHOSEN.items()}
+        newest = f"SELECT {', '.join(CHOSEN.values())} FROM {self._rows} ORDER BY position DESC LIMIT {NEWEST}"
+        tops = ", ".join(f"topK({LISTED})({column})" for column in chosen.values())
+        [found] = self._ask(f"SELECT {tops} FROM ({newest})")
+        return {
+            name: [value for value in values if value is not None] for name, values in zip(chosen, found, strict=True)
+        }
+
+    def latest(self) -> int:
+        """Return the id of the row that came last, 0 where there is none."""
+        found = self._ask(f"SELECT id FROM {self._rows} ORDER BY shipped DESC LIMIT 1")
+        return int(found[0][0]) if found else 0
+
+    def after(self, ident: int, limit: int) -> list[int]:
+        """Return the ids of the rows that have come since one came, at most so many of the newest, oldest first."""
+        came = f"shipped > (SELECT max(shipped) FROM {self._rows} WHERE id = {{id:Int64}})"
+        newest = f"SELECT DISTINCT id, shipped FROM {self._rows} WHERE {came} ORDER BY shipped DESC LIMIT {int(limit)}"
+        return [int(one) for one, _ in reversed(self._ask(newest, {"id": ident}))]

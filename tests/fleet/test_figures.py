@@ -1,0 +1,96 @@
+"""What the page asks is answered alike by a meter_dir and by the fleet that has its rows."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from test_contract import ship
+from traffic import START, fill
+
+from mitmeter.fleet.address import address
+from mitmeter.fleet.figures import Figures
+from mitmeter.fleet.remote import Remote
+from mitmeter.store import figures, sorting
+from mitmeter.store.facts import Facts
+from mitmeter.store.figures import GROUPS, MEASURED
+from mitmeter.store.filters import Filter
+from mitmeter.store.sorting import SORTS
+from mitmeter.store.sqlite import Store
+
+pytestmark = pytest.mark.clickhouse
+
+
+class Both:
+    """The same rows twice."""
+
+    def __init__(self, store: Store, remote: Remote) -> None:
+        self.store, self.remote = store, remote
+        self.facts, self.figures = Facts(store.connection), Figures(remote)
+        self.facts.catch_up()
+
+
+@pytest.fixture(scope="module")
+def both(tmp_path_factory: pytest.TempPathFactory, engine: Path) -> Iterator[Both]:
+    folder, url = tmp_path_factory.mktemp("figures") / "meter", f"chdb://{engine}?database=figures"
+    fill(folder, 250)
+    ship(folder, url)
+    with Store(folder / "meter.db", readonly=True) as store, Remote(address(url)) as remote:
+        yield Both(store, remote)
+
+
+FILTERS = [
+    pytest.param(Filter(), id="all"),
+    pytest.param(Filter(model=("o*",)), id="models"),
+    pytest.param(Filter(since=START + 33.3, until=START + 1500.7), id="some time"),
+    pytest.param(Filter(since=START + 61.5, until=START + 62.5), id="no whole minute"),
+    pytest.param(Filter(since=START + 90.0, provider=("anthropic",)), id="since, a provider"),
+    pytest.param(Filter(status=(4, 500), outcome=("error",)), id="failed"),
+    pytest.param(Filter(agent=("t/*",), client=("127.0.0.1",), operation=("chat",)), id="who"),
+    pytest.param(Filter(model=("none",)), id="nothing"),
+]
+
+
+@pytest.mark.parametrize("order", ["asc", "desc"])
+@pytest.mark.parametrize("sort", SORTS)
+def test_pages(both: Both, sort: str, order: Any) -> None:
+    here = sorting.page(both.store.connection, both.facts, Filter(), sort, order, 40, 20)
+    assert [row.id for row in both.figures.page(Filter(), sort, order, 40, 20)] == here
+
+
+def near(found: Any) -> Any:
+    return pytest.approx(found) if isinstance(found, float) else found
+
+
+@pytest.mark.parametrize("wanted", FILTERS)
+def test_sums_and_histograms(both: Both, wanted: Filter) -> None:
+    assert both.remote.requests(wanted) == both.store.requests(wanted)
+    assert both.figures.by_model(wanted) == figures.by_model(both.facts, wanted)
+    assert both.figures.span(wanted) == figures.span(both.facts, wanted)
+    for name in MEASURED:
+        here, there = figures.measured(both.facts, name, wanted), both.figures.measured(name, wanted)
+        assert (here is None) == (there is None)
+        if here is not None and there is not None:
+            assert there == {key: near(value) for key, value in here.items()}
+
+
+@pytest.mark.parametrize("by", GROUPS)
+def test_courses(both: Both, by: str) -> None:
+    def ordered(told: list[dict[str, Any]]) -> list[Any]:
+        return sorted((str(line.pop("name")), str(line)) for line in told)
+
+    given = (by, START, START + 2000.0, 13, 50)
+    assert ordered(both.figures.course(Filter(), *given)) == ordered(figures.course(both.facts, Filter(), *given))
+
+
+def test_choices(both: Both) -> None:
+    here, there = figures.choices(both.facts), both.figures.choices()
+    same: Callable[[list[Any]], set[Any]] = set
+    assert {name: same(values) for name, values in there.items()} == {
+        name: same(values) for name, values in here.items()
+    }
+
+
+def test_what_has_come(both: Both) -> None:
+    assert both.figures.latest() in range(1, 251)
+    assert both.figures.after(both.figures.latest(), 10) == []
