@@ -8,6 +8,7 @@ from harness.mitm import ADDON, ROOT
 from mitmeter.selfcheck import check, table
 
 LEAST = 60
+SURFACES = ("log", "ls", "meter.db", "open/", "api metrics", "api captures 1", "api events", "/metrics", "show 1")
 OFF = """
 from msgspec.structs import asdict
 from mitmeter.redact import Redacted, Redactor
@@ -38,6 +39,7 @@ def test_without_redaction_all_of_it_is_found(tmp_path: Path) -> None:
     report = check(ADDON, [off])
     assert len(report.plants) >= LEAST
     assert [plant.place for plant in report.plants if plant.place not in report.found] == []
+    assert [name for name in SURFACES if not any(trace.startswith(name) for trace in report.looked)] == []
     assert f"{len(report.plants)} of {len(report.plants)} planted" in list(table(report))[-1]
 
 

@@ -2,7 +2,7 @@
 
 [[prices]]
 model = "qwen3-*"             # of the response or the request; * and ? as in file names
-provider = "llamacpp"         # optional, as in rows
+provider = "my-engine"        # optional, as in rows
 host = "gpu.example.com"      # optional
 input = 0.20                  # US dollars for a million tokens
 output = 0.60
