@@ -269,5 +269,5 @@ def table(report: Report) -> Iterator[str]:
         where = report.found.get(plant.place)
         yield f"{plant.place:<36} {'FOUND in ' + ', '.join(where) if where else 'not found'}"
     yield ""
-    where = f"{len(report.looked)} traces of {report.rows} exchanges"
-    yield f"{len(report.found)} of {len(report.plants)} planted secrets found in {where}"
+    searched = f"{len(report.looked)} traces of {report.rows} exchanges"
+    yield f"{len(report.found)} of {len(report.plants)} planted secrets found in {searched}"
