@@ -11,6 +11,7 @@ MOST = 20_000
 # A point costs four or five bytes of the archive, where a whole capture of an agent's turn costs three thousand.
 POINTS = 8
 STALLS = 16
+FEW = 64
 NOTABLE = 1 / 16
 NOTABLE_SECONDS = 0.05
 
@@ -58,7 +59,8 @@ class Moments:
         times = self._times
         least = max(NOTABLE_SECONDS, (times[-1] - times[0]) * NOTABLE)
         found: list[int] = []
-        if times[-1] - times[0] < least:
+        few = [*times[:: max(1, len(times) // FEW)], times[-1]]
+        if max(map(sub, few[1:], few)) < least:
             return found
         gaps = list(map(sub, times[1:], times))
         while len(found) < 2 * STALLS and (longest := max(gaps)) >= least:

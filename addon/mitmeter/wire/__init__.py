@@ -127,12 +127,12 @@ class MessageDecoder:
 
     def heed(self, tells: Tells) -> None:
         """Says that of what comes together only messages in which `tells` finds something, and the last, are needed."""
-        if isinstance(self._inner, SSEDecoder | NDJSONDecoder):
+        if isinstance(self._inner, SSEDecoder | NDJSONDecoder | EventStreamDecoder):
             self._inner.heed(tells)
 
     def passed(self) -> Iterator[Message]:
         """The newest messages of those that may not have been told, the last one first."""
-        if isinstance(self._inner, SSEDecoder | NDJSONDecoder):
+        if isinstance(self._inner, SSEDecoder | NDJSONDecoder | EventStreamDecoder):
             yield from self._inner.passed()
 
     def feed(self, data: bytes) -> list[Message]:

@@ -14,12 +14,18 @@ payload; u32 CRC-32 of all before it. A header is u8 and its name, u8 type and a
 """
 
 import json
+from bisect import bisect_right
+from collections import deque
+from collections.abc import Iterator
 from functools import lru_cache
+from itertools import pairwise
 from struct import Struct, pack
 from typing import ClassVar, NamedTuple
 from zlib import crc32
 
 from mitmeter.exchange import Message
+from mitmeter.mould import Tells
+from mitmeter.wire.sparse import KEPT
 
 _PRELUDE = Struct(">III")
 _LEAST = _PRELUDE.size + 4
@@ -36,9 +42,6 @@ class _Kind(NamedTuple):
     name: bytes
     failed: bool = False
     message: str | None = None
-
-
-_NAMELESS: _Kind | None = _Kind(b"")
 
 
 class EventStreamDecoder:
@@ -59,6 +62,17 @@ class EventStreamDecoder:
         self._wanted = _PRELUDE.size  # how long the tail must be before there is anything to read
         self._skip = 0  # bytes left of a frame that is too long
         self._stopped = False
+        self._tells: Tells | None = None
+        self._kept: deque[_Frames] = deque(maxlen=KEPT)
+
+    def heed(self, tells: Tells) -> None:
+        """From now on, only the frames in which `tells` finds something and the last of a block need to be told."""
+        self._tells = tells
+
+    def passed(self) -> Iterator[Message]:
+        """The newest frames of those that may not have been told, the last one first."""
+        for frames in reversed(self._kept):
+            yield from map(frames.message, reversed(range(len(frames.bodies))))
 
     def feed(self, data: bytes) -> list[Message]:
         """Takes bytes, returns the frames that they complete; `end` is the offset just past a frame."""
@@ -88,34 +102,20 @@ class EventStreamDecoder:
         at = min(self._skip, size)
         self._skip -= at
         self._wanted = _LEAST
-        offset, limit, add = self._offset, self._limit, messages.append
-        bodies: list[bytes] = []
-        checks: list[bytes] = []
-        sound = True
-        block, kind = b"", _NAMELESS
-        while size - at >= _LEAST:
-            total, cut = _lengths(data[at : at + 12])
-            end = at + total
-            if total > limit:
-                self._flag("frame_too_long")
-                self._skip = max(0, end - size)
-                at = min(end, size)
-                continue
-            if end > size:
+        frames = _Frames(self._offset)
+        at, sound = frames.take(data, at, self._limit)
+        while sound and size - at >= _LEAST:
+            total, _ = _lengths(data[at : at + 12])
+            if total <= self._limit:
                 self._wanted = total
                 break
-            body = data[at : end - 4]
-            if block != body[12:cut]:
-                block = body[12:cut]
-                kind = (_kind_cached if cut <= _LONGEST_CACHED else _kind)(block)
-            if not total or kind is None:
-                sound = False
-                break
-            bodies.append(body)
-            checks.append(data[end - 4 : end])
-            add(Message(_failure(kind, body[cut:]) if kind[1] else body[cut:], kind[0], offset + end))
-            at = end
-        return at if _intact(bodies, checks, messages) and sound else self._stop(size)
+            self._flag("frame_too_long")
+            self._skip = max(0, at + total - size)
+            at, sound = frames.take(data, min(at + total, size), self._limit)
+        whole = frames.check()
+        messages += frames.messages(None if self._tells is None else self._tells(data))
+        self._kept.append(frames)
+        return at if whole and sound else self._stop(size)
 
     def _stop(self, size: int) -> int:
         self._stopped = True
@@ -137,14 +137,79 @@ def _lengths(prelude: bytes) -> tuple[int, int]:
     return (total, 12 + headers) if total >= _LEAST + headers and crc32(prelude[:8]) == check else (0, 0)
 
 
-def _intact(bodies: list[bytes], checks: list[bytes], messages: list[Message]) -> bool:
-    """Whether every frame has its checksum; drops the messages from the first on that has not."""
-    sums = tuple(map(crc32, bodies))
-    if b"".join(checks) == pack(f">{len(sums)}I", *sums):
-        return True
-    wrong = next(at for at, check in enumerate(checks) if int.from_bytes(check) != sums[at])
-    del messages[wrong:]
-    return False
+class _Frames:
+    """The frames of one block of data: `bodies` are all of each but its checksum."""
+
+    def __init__(self, offset: int) -> None:
+        self.bodies: list[bytes] = []
+        self._offset = offset
+        self._checks: list[bytes] = []
+        self._ends: list[int] = []
+        self._runs: list[tuple[int, int, _Kind]] = []  # the first frame of a run, where payloads begin in it, its kind
+
+    def take(self, data: bytes, at: int, limit: int) -> tuple[int, bool]:
+        """Takes the frames from an offset on; returns where it stopped, and whether a frame could be there."""
+        size, starts = len(data), data.startswith
+        body, check, ended = self.bodies.append, self._checks.append, self._ends.append
+        head, totals = b"", dict[bytes, int]()  # of frames whose headers are these, by their first 12 bytes
+        while size - at >= _LEAST:
+            total = totals.get(data[at : at + 12], 0)
+            if not total or not starts(head, at + 12):
+                total, cut = _lengths(data[at : at + 12])
+                if not total:
+                    return at, False
+                if total > limit or at + total > size:
+                    break
+                if not totals or data[at + 12 : at + cut] != head:
+                    head = data[at + 12 : at + cut]
+                    totals.clear()
+                    if not self._name(head):
+                        return at, False
+                totals[data[at : at + 12]] = total
+            end = at + total
+            if end > size:
+                break
+            body(data[at : end - 4])
+            check(data[end - 4 : end])
+            ended(end)
+            at = end
+        return at, True
+
+    def _name(self, head: bytes) -> bool:
+        """Begins a run of frames with these headers, says whether they add up."""
+        kind = (_kind_cached if len(head) <= _LONGEST_CACHED else _kind)(head)
+        if kind is not None:
+            self._runs.append((len(self.bodies), 12 + len(head), kind))
+        return kind is not None
+
+    def check(self) -> bool:
+        """Whether every frame has its checksum; forgets the frames from the first on that has not."""
+        sums = tuple(map(crc32, self.bodies))
+        if b"".join(self._checks) == pack(f">{len(sums)}I", *sums):
+            return True
+        wrong = next(at for at, check in enumerate(self._checks) if int.from_bytes(check) != sums[at])
+        del self.bodies[wrong:], self._ends[wrong:]
+        return False
+
+    def messages(self, places: list[int] | None) -> list[Message]:
+        """The messages at these places of the data, the last one and the failures; all of them where none are given."""
+        number = len(self.bodies)
+        if places is None or not number:
+            return [self.message(at) for at in range(number)]
+        told = {bisect_right(self._ends, place) for place in places} | {number - 1}
+        for (first, _, kind), (end, _, _) in pairwise((*self._runs, (number, 0, _Kind(b"")))):
+            told.update(range(first, min(end, number)) if kind.failed else ())
+        return [self.message(at) for at in sorted(told) if at < number]
+
+    def message(self, at: int) -> Message:
+        """One of the messages."""
+        _, cut, kind = self._runs[bisect_right(self._runs, at, key=_first) - 1]
+        payload = self.bodies[at][cut:]
+        return Message(_failure(kind, payload) if kind.failed else payload, kind.name, self._offset + self._ends[at])
+
+
+def _first(run: tuple[int, int, _Kind]) -> int:
+    return run[0]
 
 
 def _texts(headers: bytes) -> dict[bytes, bytes] | None:
