@@ -177,8 +177,8 @@ class Recorder:
         self._body.feed(decoded)
         at, size = 0, len(decoded)
         while at < size and self._legible:
-            unknown = self._heeding is None and self._messages.streaming and at < STARTS * FIRST
-            piece = FIRST if unknown else size
+            streams = self._messages.streaming or self._dialect.streams
+            piece = FIRST if self._heeding is None and streams and at < STARTS * FIRST else size
             part = decoded if at == 0 and piece >= size else decoded[at : at + piece]
             at += len(part)
             if messages := self._messages.feed(part):
