@@ -42,7 +42,8 @@ class Column:
         if self.listed:
             for flow, known in islice(watched.entries(), SHOWN):
                 told = how_far(known, time.perf_counter())
-                if known.live.progress is not None if known.live is not None else told[1] >= LATE_MS:
+                heard = known.live is not None and known.live.progress is not None
+                if heard or (flow.websocket is None and told[1] >= LATE_MS):
                     remark_on(flow, words(*told))
             self._tick = self._loop.call_later(TICK_SECONDS, self.follow, watched)
 

@@ -1,7 +1,7 @@
 """The mitmproxy content view of requests and responses: numbers first, then the conversation as people read it.
 
 It runs on the event loop each time someone looks, so its input, its output and the width of its lines are bounded.
-A message of a WebSocket is shown as the JSON that it is.
+A message of a WebSocket is shown by what it says; one that says nothing is left to the view of JSON.
 """
 
 import textwrap
@@ -17,7 +17,9 @@ from mitmeter.exchange import Outcome
 from mitmeter.recorder import Limits as BodyLimits
 from mitmeter.recorder import Recorder
 from mitmeter.summary import count, printable
-from mitmeter.usage.block import sized
+from mitmeter.usage.block import Block, decoded_size, described, sized
+from mitmeter.usage.documents import NotADocument, response_decoder
+from mitmeter.usage.pieces import generated
 from mitmeter.usage.registry import Match
 from mitmeter.wire.codings import Codings
 
@@ -28,6 +30,7 @@ OPENINGS = (b"{", b"[")
 TIMES = {"headers": "headers_ms", "first byte": "first_byte_ms", "first token": "first_token_ms", "all": "duration_ms"}
 RATES = {"prompt": "prompt_per_second", "generation": "tokens_per_second"}
 ASKED = Limits(text=1 << 18, block=1 << 16, turns=200, body=16 << 20)
+HEARD = Limits(text=1 << 14, body=1 << 20)
 ANSWERED = Limits(text=1 << 18, block=1 << 16, body=4 << 20)
 
 type Message = http.Request | http.Response
@@ -48,6 +51,8 @@ class ExchangeView(Contentview):
 
     def render_priority(self, data: bytes, metadata: Metadata) -> float:
         """Return a high priority for what a dialect reads, a negative one for all else."""
+        if metadata.websocket_message is not None:
+            return -1 if _heard(data, metadata) is None else PRIORITY
         found = _read_by(metadata)
         if not data or found is None:
             return -1
@@ -59,6 +64,8 @@ class ExchangeView(Contentview):
 
     def prettify(self, data: bytes, metadata: Metadata) -> str:
         """Return the text to show; raises ValueError where no dialect reads the message, or finds nothing in it."""
+        if (heard := _heard(data, metadata)) is not None:
+            return heard
         found = _read_by(metadata)
         flow = metadata.flow
         if found is None or not isinstance(flow, http.HTTPFlow):
@@ -77,6 +84,30 @@ def _read_by(metadata: Metadata) -> tuple[Message, Match] | None:
         return None
     reader = flows.match(flow)
     return None if reader is None else (message, reader)
+
+
+def _heard(data: bytes, metadata: Metadata) -> str | None:
+    """Return what one message of a WebSocket says, None where it says nothing that people read."""
+    message, flow = metadata.websocket_message, metadata.flow
+    if message is None or not isinstance(flow, http.HTTPFlow) or len(data) > HEARD.body:
+        return None
+    reader = flows.match(flow)
+    if reader is None:
+        return None
+    if message.from_client:
+        turns, _ = request_turns(reader.dialect, data.replace(b"\n", b" "), HEARD)
+        return "\n".join(transcript.asked(Conversation(turns=turns))).strip("\n") or None
+    try:
+        document = response_decoder(reader.dialect)(data)
+    except NotADocument:
+        return None
+    piece = generated(document, reader.dialect.parts)
+    if piece is None:
+        return None
+    kind, text = piece
+    said = described(Block(kind, size=decoded_size(len(text)))) if kind == "media" else text
+    name = document.get("type")
+    return "\n".join(transcript.wrapped(f"{printable(name)}: {said}" if isinstance(name, str) else said))
 
 
 def _asked(data: bytes, reader: Match, row: dict[str, Any] | None) -> list[str]:

@@ -183,6 +183,22 @@ def test_a_comment_of_the_users_own_stays(bench: Bench) -> None:
     assert (shown["comment"], shown["marked"]) == ("look at this", "🔴")
 
 
+def test_a_comment_tells_of_what_keeps_waiting(bench: Bench) -> None:
+    with ThreadPoolExecutor(1) as pool:
+        asked = pool.submit(
+            fetch, bench.proxy.port, MESSAGES, STREAM, {"User-Agent": "patient", "x-pace-first": "4000"}
+        )
+        deadline = time.monotonic() + 3.5
+        comment = ""
+        while not comment and time.monotonic() < deadline:
+            time.sleep(0.1)
+            comment = next((flow["comment"] for flow in bench.web.find("patient")), "")
+        assert comment.startswith("waiting ")
+        assert asked.result().end is End.COMPLETE
+    bench.web.answer("meter.flush")
+    assert bench.web.flow("patient")["comment"].split()[1] == "tok"
+
+
 def test_stats_by_command(bench: Bench) -> None:
     text = bench.web.answer("meter.stats")
     assert "claude-sonnet-4-5-20260101" in text
@@ -228,6 +244,18 @@ def test_a_replay_of_the_users_is_a_row_of_its_own(bench: Bench) -> None:
     assert (second["outcome"], second["usage"]) == ("complete", first["usage"])
 
 
+def test_a_flush_does_not_hold_traffic_up(bench: Bench) -> None:
+    """A locked database takes seconds; the command says so, and exchanges go through."""
+    with contextlib.closing(sqlite3.connect(bench.proxy.meter_dir / "meter.db", isolation_level=None)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        fetch(bench.proxy.port, CHAT, COUNTED, {"User-Agent": "locked"})
+        started = time.monotonic()
+        assert "event log" in bench.web.command("meter.flush")["value"]
+        assert fetch(bench.proxy.port, CHAT, COUNTED, {"User-Agent": "locked-too"}).end is End.COMPLETE
+        assert time.monotonic() - started < 3
+    assert bench.row("locked")["outcome"] == bench.row("locked-too")["outcome"] == "complete"
+
+
 def test_options_that_change_while_it_runs(bench: Bench, tmp_path: Path) -> None:
     folder = bench.proxy.meter_dir
     for name, value in (("meter_dir", "/dev/null"), ("meter_capture", "foo"), ("meter_filter", "~~")):
@@ -260,15 +288,3 @@ def test_a_flow_file_has_the_body(saved: dict[str, http.HTTPFlow], bench: Bench,
     response = saved[agent].response
     assert response is not None
     assert response.raw_content == bench.bodies[agent]
-
-
-def test_a_flush_does_not_hold_traffic_up(bench: Bench) -> None:
-    """A locked database takes seconds; the command says so, and exchanges go through."""
-    with contextlib.closing(sqlite3.connect(bench.proxy.meter_dir / "meter.db", isolation_level=None)) as other:
-        other.execute("BEGIN EXCLUSIVE")
-        fetch(bench.proxy.port, CHAT, COUNTED, {"User-Agent": "locked"})
-        started = time.monotonic()
-        assert "event log" in bench.web.command("meter.flush")["value"]
-        assert fetch(bench.proxy.port, CHAT, COUNTED, {"User-Agent": "locked-too"}).end is End.COMPLETE
-        assert time.monotonic() - started < 3
-    assert bench.row("locked")["outcome"] == bench.row("locked-too")["outcome"] == "complete"

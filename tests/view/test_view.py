@@ -8,6 +8,8 @@ import pytest
 from mitmproxy import http
 from mitmproxy.contentviews import Metadata
 from mitmproxy.test import tflow
+from mitmproxy.websocket import WebSocketMessage
+from wsproto.frame_protocol import Opcode
 
 from mitmeter.view import NOTES, ExchangeView
 
@@ -118,9 +120,33 @@ def test_a_long_stream_is_shown_as_far_as_it_is_read() -> None:
     assert lines[0].startswith("── thinking") and lines[-1].startswith("[left out: ") and "of the response" in lines[-1]
 
 
-def test_a_message_of_a_socket_is_left_to_other_views() -> None:
+@pytest.mark.parametrize(
+    ("said", "from_client", "shows"),
+    [
+        pytest.param(
+            {"type": "response.output_text.delta", "output_index": 0, "delta": "Hel\x1b"},
+            False, "response.output_text.delta: Hel\\x1b", id="a piece of text",
+        ),
+        pytest.param(
+            {"type": "response.output_audio.delta", "output_index": 0, "delta": "A" * 4000},
+            False, "response.output_audio.delta: [media 3.0 kB]", id="a piece of sound",
+        ),
+        pytest.param(
+            {"type": "conversation.item.create", "item": {
+                "type": "message", "role": "user", "content": [{"type": "input_text", "text": "Hi"}]}},
+            True, "\u2501\u2501 user " + "\u2501" * 56 + "\nHi", id="what is asked",
+        ),
+        pytest.param({"type": "response.done", "response": {}}, False, None, id="no text"),
+        pytest.param({"type": "response.create"}, True, None, id="nothing asked"),
+        pytest.param([1], False, None, id="no event"),
+    ],
+)  # fmt: skip
+def test_a_message_of_a_socket(said: Any, from_client: bool, shows: str | None) -> None:
     made = tflow.twebsocketflow()
     assert made.websocket is not None
-    made.request.url = "https://api.openai.com/v1/realtime"
-    message = made.websocket.messages[0]
-    assert VIEW.render_priority(b"{}", Metadata(flow=made, websocket_message=message)) < 0
+    made.request = http.Request.make("GET", "https://api.openai.com/v1/realtime", b"", {"upgrade": "websocket"})
+    body = json.dumps(said, indent=1).encode()
+    told = Metadata(flow=made, websocket_message=WebSocketMessage(Opcode.TEXT, from_client, body))
+    assert (VIEW.render_priority(body, told) > 1) is (shows is not None)
+    if shows is not None:
+        assert VIEW.prettify(body, told) == shows
