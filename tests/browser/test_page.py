@@ -287,6 +287,62 @@ def test_a_small_page_turns(page: Any, web: Mitm) -> None:
     page.wait_for_function("() => document.querySelectorAll('#done tr').length === 25")
 
 
+def test_what_exchanges_have_in_common_becomes_a_filter(page: Any, web: Mitm) -> None:
+    opened(page, web, "/v1/messages")
+    page.get_by_role("button", name="claude-sonnet-4-5-20260101").click()
+    page.wait_for_url(re.compile("model=claude-sonnet-4-5-20260101"))
+    page.wait_for_selector("#chips .chip >> text=claude-sonnet-4-5")
+    page.wait_for_timeout(300)
+    assert set(column(page, "model")) == {"claude-sonnet-4-5-20260101"}
+    assert page.locator("#capture-body .message").count() > 0, "the capture stays open"
+
+
+def test_a_part_of_the_time_is_chosen_in_the_chart(page: Any) -> None:
+    page.wait_for_selector("#over-time svg")
+    box = page.locator("#over-time svg").bounding_box()
+    page.mouse.move(box["x"] + box["width"] * 0.4, box["y"] + 40)
+    assert "tokens" in page.locator("#over-time .readout").inner_text()
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] * 0.8, box["y"] + 40, steps=4)
+    page.mouse.up()
+    page.wait_for_url(re.compile("start=.*end="))
+    assert page.locator("#chips .chip").count() >= 2
+
+
+def test_a_capture_that_is_still_written_to_says_why_it_stays(page: Any, web: Mitm) -> None:
+    opened(page, web, "/v1/responses")
+    page.get_by_role("button", name="Delete…").click()
+    page.get_by_role("dialog").get_by_role("button", name="Delete").click()
+    page.get_by_role("alert").get_by_text("still writing").wait_for()
+    page.get_by_role("button", name="Keep it").click()
+    assert page.locator("#capture-body .message").count() > 0
+
+
+CONTRAST = """async (theme) => {
+    document.documentElement.dataset.theme = theme;
+    const probe = document.body.appendChild(document.createElement("i"));
+    const light = (name) => {
+        probe.style.color = `var(--${name})`;
+        const parts = getComputedStyle(probe).color.match(/[0-9.]+/g).slice(0, 3).map((part) => part / 255);
+        const [r, g, b] = parts.map((part) => (part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4));
+        return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+    };
+    const grounds = ["page", "surface", "raised", "accent-soft"];
+    const pairs = ["ink", "dim", "accent"].flatMap((text) => grounds.map((ground) => [text, ground]));
+    pairs.push(["bad", "bad-soft"], ["odd", "odd-soft"], ["bad", "surface"], ["odd", "surface"], ["string", "surface"]);
+    return pairs.map(([text, ground]) => {
+        const [high, low] = [light(text), light(ground)].sort((a, b) => b - a);
+        return [text, ground, (high + 0.05) / (low + 0.05)];
+    });
+}"""
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_text_stands_out(page: Any, theme: str) -> None:
+    """WCAG 2.2, 1.4.3: 4.5 to 1."""
+    assert [pair for pair in page.evaluate(CONTRAST, theme) if pair[2] < 4.5] == []
+
+
 def test_charts_and_tables_say_what_they_show(page: Any) -> None:
     page.wait_for_selector("#over-time svg")
     assert "All tokens" in page.locator("#over-time svg").get_attribute("aria-label")

@@ -2,9 +2,10 @@
 
 /** Filters by the name that the server gives them. */
 export const FILTERS = [
-  "text", "model", "provider", "host", "path", "status", "outcome", "since", "start", "end", "min_id", "max_id",
+  "text", "model", "provider", "host", "path", "status", "outcome", "session", "credential", "agent", "since", "start", "end",
+  "min_id", "max_id",
 ];
-const LISTS = new Set(["model", "provider", "host", "path", "status", "outcome"]);
+const LISTS = new Set(["model", "provider", "host", "path", "status", "outcome", "session", "credential"]);
 const IDS = new Set(["min_id", "max_id"]);
 export const LIMITS = [25, 50, 100, 250, 500];
 export const FIRST = { sort: "id", order: "desc", page: 1, limit: 50, capture: null, tab: "conversation" };

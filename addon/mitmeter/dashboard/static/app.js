@@ -12,22 +12,24 @@ import { Filters, suggest } from "./filters.js";
 import * as format from "./format.js";
 import { InFlight, elapsed } from "./inflight.js";
 import { keep, kept } from "./kept.js";
-import { bind, explain } from "./keys.js";
+import { LEAVE, bind, explain } from "./keys.js";
 import { Rows } from "./rows.js";
 import { markdown } from "./summary.js";
 import { Table } from "./table.js";
 
 const TICK = 250;
+// Filters by what is not known of a request while it runs, or that look at what is over.
+const UNTOLD = ["outcome", "status", "text", "session", "credential", "agent", "end", "max_id"];
 const SUGGESTED = ["model", "provider", "host", "path", "status"];
 
 let state = address.read(location.search);
 let columns = arranged(kept("columns"));
 const flight = new InFlight();
 const table = new Table(at("rows"), { sorted: sort, opened: (id) => go({ capture: id }), moved: moveColumn });
-const view = new CaptureView(at("capture"), { turned: (tab) => go({ tab }, false), forgotten: () => rows.refresh() });
+const view = new CaptureView(at("capture"), { turned: (tab) => go({ tab }, false), only, forgotten: () => rows.refresh() });
 const filters = new Filters(at("filters"), (found, typed) => go({ filters: found, page: 1 }, !typed));
 const charts = new Charts(chooseTime);
-const rows = new Rows({ shown: showRows, failed: showTrouble, adding: (total) => charts.adding(total), summed: (told, series) => charts.show(told, series) });
+const rows = new Rows({ shown: showRows, waiting: showWaiting, failed: showTrouble, adding: (total) => charts.adding(total), summed: (told, series) => charts.show(told, series) });
 
 /** Change the state: the address, then what is shown. `push` makes a step for the back button. */
 function go(change, push = true) {
@@ -43,10 +45,15 @@ function show(before) {
   const [was, is] = [before && String(address.page(before)), String(address.page(state))];
   filters.show(state.filters);
   if (!before || was !== is) {
-    table.arrange(columns, state.sort, state.order);
+    headings();
     rows.ask(state);
   }
   if (!before || before.capture !== state.capture || before.tab !== state.tab) open(before);
+}
+
+/** The headings; what a search in texts finds has no order but its own. */
+function headings() {
+  table.arrange(columns, state.filters.text ? null : state.sort, state.order);
 }
 
 async function open(before) {
@@ -58,6 +65,10 @@ async function open(before) {
 function sort(key) {
   const order = state.sort === key && state.order === "desc" ? "asc" : "desc";
   go({ sort: key, order, page: 1 });
+}
+
+function only(filter, value) {
+  go({ filters: { ...state.filters, [filter]: value }, page: 1 });
 }
 
 function chooseTime(from, to) {
@@ -72,6 +83,11 @@ function showRows(found, fresh) {
   showLive();
   showPlace(found);
   showEmpty(found);
+}
+
+function showWaiting(waits) {
+  at("scroll").setAttribute("aria-busy", String(waits));
+  if (waits) at("place").textContent = state.filters.text ? "Searching …" : "Looking …";
 }
 
 function showPlace(found) {
@@ -111,7 +127,7 @@ function showLive() {
 function wanted(request) {
   const { model, provider, host, path, ...rest } = state.filters;
   const held = [[model, request.model], [provider, request.provider], [host, request.host], [path, request.req_path]];
-  return !rest.outcome && !rest.status && !rest.text && held.every(([asked, value]) => !asked || matches(asked, value));
+  return !UNTOLD.some((name) => rest[name]) && held.every(([asked, value]) => !asked || matches(asked, value));
 }
 
 // As the server does: `*` and `?` are wildcards, of several words any will do.
@@ -144,7 +160,7 @@ function connection(how, seconds) {
 function arrange(next) {
   columns = next;
   keep("columns", arrangement(columns));
-  table.arrange(columns, state.sort, state.order);
+  headings();
   rows.again();
 }
 
@@ -174,6 +190,11 @@ function turnPage(by) {
 function step(by) {
   const id = table.step(by);
   if (state.capture !== null && id !== null) go({ capture: id }, false);
+}
+
+// In an open capture the arrows scroll, as everywhere.
+function scrolls() {
+  return at("capture").contains(document.activeElement);
 }
 
 async function forget() {
@@ -212,7 +233,8 @@ const tabs = Object.fromEntries(TABS.map((tab, place) => [String(place + 1), () 
 
 bind({
   ...tabs,
-  j: () => step(1), ArrowDown: () => step(1), k: () => step(-1), ArrowUp: () => step(-1),
+  j: () => step(1), k: () => step(-1),
+  ArrowDown: () => (scrolls() ? LEAVE : step(1)), ArrowUp: () => (scrolls() ? LEAVE : step(-1)),
   g: () => step(-Infinity), G: () => step(Infinity),
   Enter: () => document.activeElement?.click(),
   Escape: () => state.capture !== null && go({ capture: null }),

@@ -2,16 +2,19 @@
 
 import * as api from "./api.js";
 import { at, button, copy, el, put } from "./dom.js";
-import { outcome, verdict } from "./columns.js";
 import { showContent } from "./content.js";
 import { showConversation } from "./conversation.js";
-import * as format from "./format.js";
+import { showFacts } from "./facts.js";
+import { time } from "./format.js";
 import { showTimeline } from "./timeline.js";
 
 const TABS = ["conversation", "request", "response", "headers", "timeline"];
 const NOT_KEPT = "Not kept: no capture of this exchange, or only its headers (meter_capture), or it was pruned.";
 
-/** The view of one exchange; `closed`, `turned(tab)` and `forgotten` are told what the person does. */
+/**
+ * The view of one exchange; `turned(tab)`, `only(filter, value)` and `forgotten()`
+ * are told what the person does.
+ */
 export class CaptureView {
   constructor(node, told) {
     this.node = node;
@@ -76,13 +79,13 @@ export class CaptureView {
 
   #head(row) {
     put(at("capture-name"), row.model ?? row.request_model ?? "unknown model", el("small", {}, ` ${row.method} ${row.host}${row.path}`));
-    put(at("capture-facts"), facts(row).map(([name, value, note]) => el("div", {}, el("dt", {}, name), el("dd", {}, value, note && el("small", {}, ` ${note}`)))));
+    showFacts(at("capture-facts"), row, this.told.only);
     put(at("capture-actions"),
       row.curl && button("Copy as cURL", (event) => copy(row.curl, event.currentTarget), { id: "curl" }),
       el("a", { class: "button", href: api.download(row.id, "json"), download: `capture-${row.id}.json` }, "Download"),
       this.about.flows && el("a", { class: "button", href: `${this.about.flows}${encodeURIComponent(row.flow_id)}/response`, id: "flow" }, "In mitmweb"),
       row.has_capture && this.about.deletes && button("Delete…", () => at("forget").showModal(), { class: "danger", id: "delete" }));
-    at("forget-which").textContent = `The capture of ${row.model ?? row.path} from ${format.time(row.started)}`;
+    at("forget-which").textContent = `The capture of ${row.model ?? row.path} from ${time(row.started)}`;
   }
 
   #body(tab) {
@@ -115,28 +118,6 @@ export class CaptureView {
     this.told.forgotten();
     return null;
   }
-}
-
-function facts(row) {
-  const { usage, timing, sizes } = row;
-  const read = format.known(usage.cache_read_tokens) ? `${format.count(usage.cache_read_tokens)} cached` : "";
-  const thought = format.known(usage.reasoning_tokens) ? `${format.count(usage.reasoning_tokens)} reasoning` : "";
-  const told = [
-    ["Outcome", el("span", { class: verdict(row) && `mark ${verdict(row)}` }, outcome(row)), [row.status, row.finish].filter(Boolean).join(" · ")],
-    ["Input", format.count(usage.input_tokens), read],
-    ["Output", format.count(usage.output_tokens), thought],
-    ["First token", format.moment(timing.first_token_ms)],
-    ["Generation", format.speed(timing.tokens_per_second), timing.rate_source === "wire" ? "on the wire" : ""],
-    ["Duration", format.duration(timing.duration_ms)],
-    ["Size", format.bytes(sizes.decoded_bytes || sizes.response_bytes), `of ${format.bytes(sizes.request_bytes)} asked`],
-    format.known(row.cost_usd) && ["Cost", `$${Number(row.cost_usd.toPrecision(6))}`, row.cost_source === "prices" ? "by list" : ""],
-    ["When", format.time(row.started), format.ago(row.started)],
-    ["Provider", row.provider ?? format.ABSENT, [row.api, row.service_tier].filter(Boolean).join(" · ")],
-    ["Client", row.client?.agent ?? row.client?.address ?? format.ABSENT, row.credential ?? ""],
-    row.error && ["Error", el("span", { class: "error" }, row.error)],
-    row.anomalies?.length > 0 && ["Odd", row.anomalies.join(", ")],
-  ];
-  return told.filter(Boolean);
 }
 
 /** A body as bytes; the server writes it as text where it is text. */

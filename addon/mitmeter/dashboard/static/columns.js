@@ -74,6 +74,7 @@ export const COLUMNS = [
   { key: "cost", title: "Cost", sort: "cost", number: true, cell: price },
   { key: "type", title: "Content type", sort: "resp_content_type", off: true, cell: (row) => text(row.content_type) },
   { key: "credential", title: "Key", sort: "credential", off: true, cell: (row) => text(row.credential) },
+  { key: "session", title: "Session", sort: "session", off: true, cell: (row) => text(row.session) },
   { key: "client", title: "Client", sort: "agent", off: true, cell: client },
   { key: "error", title: "Error", sort: "error", off: true, cell: (row) => text(row.error) },
   { key: "capture", title: "Capture", cell: (row) => (row.has_capture ? "kept" : format.ABSENT) },

@@ -31,6 +31,9 @@ export function explain() {
 
 const typing = (target) => target.closest?.("input, select, textarea, [contenteditable]") && target.type !== "checkbox";
 
+/** What an action returns that leaves the key to the browser. */
+export const LEAVE = Symbol("leave");
+
 /** Have `actions` (by key) called; a key that is typed into a field is left alone, but for Escape. */
 export function bind(actions) {
   document.addEventListener("keydown", (event) => {
@@ -38,8 +41,6 @@ export function bind(actions) {
     if (event.key === "Escape" && typing(event.target)) return event.target.blur();
     if (typing(event.target) || (document.querySelector("dialog[open]") && event.key !== "?")) return;
     const act = actions[event.key];
-    if (!act) return;
-    event.preventDefault();
-    act();
+    if (act && act() !== LEAVE) event.preventDefault();
   });
 }

@@ -10,8 +10,8 @@ const PATIENCE = 5;
 const NOTICEABLE = 250;
 
 /**
- * `shown(page, fresh)` gets a page of rows, `adding(total)` that sums of so many rows are under way,
- * `summed(stats, series)` the sums, `failed(error)` what went wrong.
+ * `shown(page, fresh)` gets a page of rows, `waiting(yes)` whether one is waited for, `adding(total)` that
+ * sums of so many rows are under way, `summed(stats, series)` the sums, `failed(error)` what went wrong.
  */
 export class Rows {
   constructor(told) {
@@ -19,6 +19,8 @@ export class Rows {
     this.found = null;
     this.asking = null;
     this.timer = 0;
+    this.took = 0;
+    this.more = false;
     this.sums = { state: null, took: 0, at: -Infinity, timer: 0, asking: null };
   }
 
@@ -34,24 +36,36 @@ export class Rows {
     this.state = state;
     this.asking?.abort();
     const asking = (this.asking = new AbortController());
+    const slow = fresh ? 0 : setTimeout(() => this.told.waiting(true), NOTICEABLE);
+    const began = performance.now();
     try {
       const found = await api.activity(address.page(state), asking.signal);
       if (asking !== this.asking) return;
       this.found = found;
+      this.told.waiting(false);
       this.told.shown(found, fresh);
+      this.#sumSoon(state, fresh);
     } catch (error) {
-      if (error.name !== "AbortError") this.told.failed(error);
-      return;
+      if (error.name === "AbortError" || asking !== this.asking) return;
+      this.told.waiting(false);
+      this.told.failed(error);
     } finally {
-      if (asking === this.asking) this.asking = null;
+      clearTimeout(slow);
+      if (asking === this.asking) this.#answered(performance.now() - began);
     }
-    this.#sumSoon(state, fresh);
   }
 
-  /** Ask again before long: rows have come. A search is left as it is. */
+  #answered(took) {
+    this.asking = null;
+    this.took = took;
+    if (this.more) this.soon(this.state);
+  }
+
+  /** Ask again before long: rows have come. What is being asked is waited for; a search is left as it is. */
   soon(state) {
     if (this.timer || state.filters.text) return;
-    this.timer = setTimeout(() => this.ask(state, true), PAUSE);
+    this.more = this.asking !== null;
+    if (!this.more) this.timer = setTimeout(() => this.ask(state, true), Math.max(PAUSE, this.took * PATIENCE));
   }
 
   /** Ask again for the same. */
