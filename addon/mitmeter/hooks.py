@@ -75,7 +75,7 @@ class Meter:
         values = {name: getattr(ctx.options, name) for name in NAMES}
         try:
             self._filter = flows.filtering(values["meter_filter"])
-            return options.settings(values, ctx.options.confdir)
+            return options.settings(values, ctx.options.confdir, shown=hasattr(ctx.master, "app"))
         except ValueError as error:
             raise _refused(error) from error
 
@@ -109,7 +109,7 @@ class Meter:
             self._column.close()
         self._column = column
         column.follow(self._watched)
-        page.show(settings.folder, settings.port, getattr(ctx.master, "app", None))
+        page.show(settings.folder, settings.port, getattr(ctx.master, "app", None), lambda: worker.outlets.exposition)
         if before is not None:
             before.stop(DRAIN_SECONDS)
             for watched in self._watched.values():

@@ -96,8 +96,8 @@ def clickhouse(name: str, value: str) -> Address | None:
     return found
 
 
-def settings(values: Mapping[str, Any], confdir: str) -> Settings:
-    """Return what the options come to; raises ValueError that says what is accepted."""
+def settings(values: Mapping[str, Any], confdir: str, shown: bool = False) -> Settings:
+    """Return what the options come to, `shown` where a page shows it; raises ValueError that says what is accepted."""
     for option in OPTIONS:
         if option.choices and values[option.name] not in option.choices:
             raise ValueError(f"{option.name}: accepted are {', '.join(option.choices)}")
@@ -108,7 +108,7 @@ def settings(values: Mapping[str, Any], confdir: str) -> Settings:
         raise ValueError("meter_port: accepted is a port, or 0 for no page")
     kept, forced = (header_names(name, values[name]) for name in ("meter_keep_headers", "meter_redact_headers"))
     sessions = header_names("meter_session_headers", values["meter_session_headers"])
-    outgoing = going_out(values)
+    outgoing = going_out(values, shown)
     policy = Policy(keep=kept, redact=forced, pii=values["meter_redact_pii"])
     fleet = clickhouse("meter_clickhouse", values["meter_clickhouse"])
     return Settings(
@@ -129,7 +129,7 @@ def settings(values: Mapping[str, Any], confdir: str) -> Settings:
     )
 
 
-def going_out(values: Mapping[str, Any]) -> Outgoing:
+def going_out(values: Mapping[str, Any], shown: bool) -> Outgoing:
     """Return what is to be told to whom; raises ValueError that says what is accepted."""
     port, prices = values["meter_metrics_port"], values["meter_prices"].strip()
     if not 0 <= port <= PORTS:
@@ -138,7 +138,7 @@ def going_out(values: Mapping[str, Any]) -> Outgoing:
     wanted = Outgoing(
         prices=Path(prices).expanduser().absolute() if prices not in ("", "off") else None,
         listed=prices != "off",
-        measured=values["meter_port"] > 0,
+        measured=shown or values["meter_port"] > 0,
         metrics_port=port,
         otel=values["meter_otel"],
         old_names=values["meter_semconv"] == "both",

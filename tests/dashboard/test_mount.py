@@ -76,7 +76,7 @@ def test_a_changed_mitmweb_is_told_in_one_line(app: Application, name: str, tmp_
     changed = CHANGES[name](app)
     with pytest.raises(Changed):
         mount(changed, None)
-    live.show(tmp_path, 0, changed)
+    live.show(tmp_path, 0, changed, lambda: None)
     (line,) = [record.getMessage() for record in caplog.records if record.name == "mitmeter"]
     assert "set meter_port" in line
     assert SETTING not in getattr(changed, "settings", {})

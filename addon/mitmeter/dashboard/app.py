@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from tornado.web import RequestHandler
 
-from mitmeter.dashboard import activity, captures, events, page, sums
+from mitmeter.dashboard import activity, captures, events, numbers, page, sums
 
 type Route = tuple[str, type[RequestHandler]]
 
@@ -19,6 +19,7 @@ ROUTES: tuple[Route, ...] = (
     (r"/api/metrics/values", sums.Values),
     (r"/api/captures/([^/]+)", captures.Captures),
     (r"/api/events", events.Events),
+    (r"/metrics", numbers.Metrics),
 )
 
 

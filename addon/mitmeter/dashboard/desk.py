@@ -1,8 +1,9 @@
 """What the answers share: a meter_dir, the threads that read it, and who listens."""
 
 import threading
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import mitmeter
 from mitmeter.dashboard.dear import Dear
@@ -10,9 +11,18 @@ from mitmeter.dashboard.doors import Answering
 from mitmeter.dashboard.feed import Feed
 from mitmeter.dashboard.reader import Reader
 
+if TYPE_CHECKING:
+    from mitmeter.telemetry.prometheus import Exposition
+
 type Surface = Literal["mitmweb", "mitmdump", "serve"]
 
+type Exposing = Callable[[], "Exposition | None"]
+
 SETTING = "mitmeter"
+
+
+def _nothing() -> None:
+    return None
 
 
 class Desk:
@@ -25,6 +35,7 @@ class Desk:
         self.captures = Reader(folder, "captures")
         self.feed = Feed(self.lists)
         self.dear = Dear()
+        self.exposition: Exposing = _nothing
         self.own_surface = "serve" if surface == "serve" else "mitmdump"
         self.about = {
             "version": mitmeter.__version__,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from msgspec import Struct
 
 if TYPE_CHECKING:
-    from mitmeter.dashboard.desk import Desk
+    from mitmeter.dashboard.desk import Desk, Exposing
     from mitmeter.dashboard.server import Server
 
 type _Wanted = tuple[Path, int, Any]
@@ -27,13 +27,16 @@ class _Shown(Struct):
 _shown: list[_Shown] = []
 
 
-def show(folder: Path, port: int, app: Any) -> None:
+def show(folder: Path, port: int, app: Any, exposition: "Exposing") -> None:
     """Show a meter_dir in mitmweb's application, None where there is none, and on a port, 0 for none.
+
+    `exposition` returns what renders `/metrics`, None while there is none.
 
     To be called on the event loop. What cannot be had is told in one line, no error: an error would end mitmproxy.
     """
     wanted = (folder, port, app)
     if _shown and _shown[0].wanted == wanted:
+        _shown[0].desk.exposition = exposition
         return
     close()
     if app is not None or port:
@@ -42,6 +45,7 @@ def show(folder: Path, port: int, app: Any) -> None:
 
         cookie = None if app is None else getattr(app, "settings", {}).get("xsrf_cookie_name", "_xsrf")
         desk = Desk(folder, "mitmdump" if app is None else "mitmweb", cookie)
+        desk.exposition = exposition
         server = _served(desk, port) if port else None
         _shown.append(_Shown(wanted, desk, app if _mounted(app, desk) else None, server))
 
