@@ -175,6 +175,8 @@ def _forms(value: str) -> frozenset[bytes]:
     escaped = json.dumps(value)[1:-1]
     plain = json.dumps(value, ensure_ascii=False)[1:-1]
     texts = {escaped, plain, escaped.replace("/", "\\/"), _as_go(plain)}
+    # As gateways hand on a JSON error: within a text of their own.
+    texts |= {json.dumps(text, ensure_ascii=False)[1:-1] for text in (escaped, plain)}
     texts |= {coded for how in (quote, quote_plus) for coded in (how(raw), how(raw, safe=""))}
     texts |= {re.sub("%[0-9A-F]{2}", lambda found: found[0].lower(), text) for text in texts if "%" in text}
     forms = {raw, *(text.encode("utf-8", "surrogatepass") for text in texts)}
