@@ -16,7 +16,7 @@ from mitmeter.dashboard.entry import entry, request
 from mitmeter.dashboard.feed import message
 from mitmeter.exchange import Client
 from mitmeter.inflight import InFlight
-from mitmeter.store.histogram import histogram
+from mitmeter.store.histogram import Listed, histogram
 from mitmeter.store.rows import Row
 from mitmeter.store.sorting import SORTS
 from vectors import ABSENT, groups
@@ -108,7 +108,7 @@ def test_activity_stats(tmp_path: Path) -> None:
             stats = served.get(f"/api/metrics/stats?{urlencode(vector['query'])}")
         assert stats | vector["out"] == stats
         wanted = [one["prompt_per_second"] for one in vector["rows"] if one["model"] == vector["query"]["model"]]
-        assert stats["prompt_histogram"] == histogram(sorted(wanted))
+        assert stats["prompt_histogram"] == histogram(Listed(sorted(wanted)))
 
 
 def test_histogram() -> None:
@@ -117,7 +117,7 @@ def test_histogram() -> None:
         if isinstance(values, str):
             first, _, last = values.partition("..")
             values = list(range(int(first), int(last) + 1))
-        found = histogram(sorted(map(float, values)))
+        found = histogram(Listed(sorted(map(float, values))))
         if found is None:
             assert vector["out"] is None
             continue

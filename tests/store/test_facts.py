@@ -13,7 +13,7 @@ from mitmeter.exchange import Client, Exchange, Outcome, Timing, Usage
 from mitmeter.store import figures, sorting
 from mitmeter.store.facts import Facts
 from mitmeter.store.filters import Filter
-from mitmeter.store.histogram import histogram
+from mitmeter.store.histogram import Listed, histogram
 from mitmeter.store.rows import Row
 from mitmeter.store.sqlite import Store
 
@@ -120,7 +120,7 @@ def test_sorted_as_python_sorts(kept: tuple[Facts, list[Row], Store], name: str,
     assert sorting.page(connection, facts, wanted, sort, "desc", 7, 3) == expected[::-1][3:10]
     if not sorting.needs_facts(wanted, sort, 0):
         assert sorting.page(connection, None, wanted, sort, "asc", 10, 5) == expected[5:15]
-    assert sorting.number(connection, facts, wanted) == len(expected)
+    assert sorting.number(facts, wanted) == len(expected)
 
 
 @pytest.mark.parametrize("name", FILTERS)
@@ -138,7 +138,7 @@ def test_sums_and_histograms(kept: tuple[Facts, list[Row], Store], name: str) ->
     assert (total["errors"] or 0) == len(failed)
     for measure, column in figures.MEASURED.items():
         values = sorted(found for row in rows if (found := value(row, column)) is not None and found > 0)
-        assert figures.measured(facts, measure, FILTERS[name]) == histogram(values)
+        assert figures.measured(facts, measure, FILTERS[name]) == histogram(Listed(values))
 
 
 @pytest.mark.parametrize("by", figures.GROUPS)
@@ -165,6 +165,38 @@ def test_what_there_is_to_choose_from(kept: tuple[Facts, list[Row], Store]) -> N
     assert counts == sorted(counts, reverse=True)
 
 
+def test_an_index_finds_the_same_values(kept: tuple[Facts, list[Row], Store], monkeypatch: pytest.MonkeyPatch) -> None:
+    facts, _, _ = kept
+    for measure in figures.MEASURED:
+        expected = figures.measured(facts, measure, Filter())
+        monkeypatch.setattr("mitmeter.store.ordered.MANY", 0)
+        assert figures.measured(facts, measure, Filter()) == expected
+        monkeypatch.undo()
+
+
+@pytest.mark.parametrize("step", [1, 7, 64, 20_000])
+def test_it_takes_in_what_is_asked_for_the_newest_first(
+    step: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mitmeter.store.facts._STEP", step)
+    chance, path = Random(7), tmp_path / "meter.db"
+    with Store(path) as writer, Store(path, readonly=True) as reader:
+        with writer.batch() as batch:
+            idents = [batch.add(made(chance, number)) for number in range(200)]
+            batch.delete(idents[:50])
+            batch.delete(idents[120:130])
+        facts = Facts(reader.connection)
+        for wanted in (Filter(first=190), Filter(since=1250.0), Filter(first=100, model=("m3",)), Filter()):
+            facts.catch_up()
+            expected = [row.id for row in writer.rows(wanted=wanted)]
+            assert sorting.page(facts.connection, facts, wanted, "id", "asc", 500) == expected
+            with writer.batch() as batch:
+                batch.delete([batch.add(made(chance, 1)), expected[-1]])
+                batch.add(made(chance, 2))
+        assert facts.cover_more()
+        assert len(facts) == sorting.number(facts, Filter())
+
+
 def test_it_follows_what_is_added_and_deleted(tmp_path: Path) -> None:
     chance = Random(5)
     path = tmp_path / "meter.db"
@@ -179,7 +211,7 @@ def test_it_follows_what_is_added_and_deleted(tmp_path: Path) -> None:
                     batch.delete(added[10:20])
                     batch.delete([1, 2])
             facts.catch_up()
-            assert sorting.number(facts.connection, facts, Filter()) == writer.requests()
+            assert sorting.number(facts, Filter()) == writer.requests()
             once = figures.added(figures.by_model(facts, Filter()))
             again = figures.added(figures.by_model(facts, Filter(since=0.0)))
             assert once == again
@@ -188,7 +220,7 @@ def test_it_follows_what_is_added_and_deleted(tmp_path: Path) -> None:
 @given(st.lists(st.floats(0.001, 1e6), min_size=1, max_size=200))
 @settings(max_examples=200, deadline=None)
 def test_a_histogram_counts_every_value(values: list[float]) -> None:
-    found = histogram(sorted(values))
+    found = histogram(Listed(sorted(values)))
     assert found is not None
     assert sum(found["bins"]) == len(values)
     assert min(values) <= found["p50"] <= found["p95"] * (1 + 1e-12)

@@ -58,7 +58,7 @@ def paged(database: Database, wanted: Filter, page: Page, narrow: bool) -> bytes
     store, offset = database.store, (page.number - 1) * page.limit
     facts = database.facts if narrow else None
     idents = sorting.page(store.connection, facts, wanted, page.sort, page.order, page.limit, offset)
-    total = store.requests(wanted) if facts is None else sorting.number(store.connection, facts, wanted)
+    total = store.requests(wanted) if facts is None else sorting.number(facts, wanted)
     return told(page, listed(database, idents), total)
 
 
@@ -77,8 +77,8 @@ class Activity(Questions):
         if choice.reads_captures:
             return await self._search(choice, page, asked.seconds(self.given))
         narrow = sorting.needs_facts(choice.filter, page.sort, (page.number - 1) * page.limit)
-        reader = self.desk.sums if narrow else self.desk.lists
-        body = await reader.ask(partial(paged, wanted=choice.filter, page=page, narrow=narrow), self.gone)
+        ask = self.desk.ask_sums if narrow else self.desk.lists.ask
+        body = await ask(partial(paged, wanted=choice.filter, page=page, narrow=narrow), self.gone)
         return told(page, [], 0) if body is None else body
 
     async def _search(self, choice: Choice, page: Page, seconds: float) -> bytes:

@@ -1,5 +1,7 @@
 """What the answers share: a meter_dir, the threads that read it, and who listens."""
 
+import asyncio
+import contextlib
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -9,7 +11,7 @@ import mitmeter
 from mitmeter.dashboard.dear import Dear
 from mitmeter.dashboard.doors import Answering
 from mitmeter.dashboard.feed import Feed
-from mitmeter.dashboard.reader import Reader
+from mitmeter.dashboard.reader import Database, Reader, Unreadable
 
 if TYPE_CHECKING:
     from mitmeter.telemetry.prometheus import Exposition
@@ -19,6 +21,7 @@ type Surface = Literal["mitmweb", "mitmdump", "serve"]
 type Exposing = Callable[[], "Exposition | None"]
 
 SETTING = "mitmeter"
+PAUSE_SECONDS = 0.02
 
 
 def _nothing() -> None:
@@ -36,6 +39,7 @@ class Desk:
         self.feed = Feed(self.lists)
         self.dear = Dear()
         self.exposition: Exposing = _nothing
+        self._completing: asyncio.Task[None] | None = None
         self.own_surface = "serve" if surface == "serve" else "mitmdump"
         self.about = {
             "version": mitmeter.__version__,
@@ -46,11 +50,27 @@ class Desk:
             "in_flight": True,
         }
 
+    async def ask_sums[T](self, work: Callable[[Database], T], gone: threading.Event) -> T | None:
+        """Return what is read of the facts; from then on these are completed while nobody asks for anything."""
+        found = await self.sums.ask(work, gone)
+        if self._completing is None or self._completing.done():
+            self._completing = asyncio.get_running_loop().create_task(self._complete())
+        return found
+
+    async def _complete(self) -> None:
+        with contextlib.suppress(Unreadable):
+            while await self.sums.ask(_more) is False:
+                await asyncio.sleep(PAUSE_SECONDS)
+
     def close(self) -> None:
         """Let go of everything, of those who listen too."""
         self.feed.close()
         for reader in (self.lists, self.sums, self.captures):
             reader.close()
+
+
+def _more(database: Database) -> bool:
+    return database.facts.cover_more()
 
 
 class Desked(Answering):

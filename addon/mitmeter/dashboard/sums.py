@@ -43,7 +43,7 @@ class Sums(Questions):
 
     async def ask[T](self, work: Callable[[Database], T]) -> T | None:
         """Return what is read on the thread for sums."""
-        return await self.desk.sums.ask(work, self.gone)
+        return await self.desk.ask_sums(work, self.gone)
 
     def wanted(self) -> Filter:
         """Return the filter; raises ValueError where it asks for what only captures tell."""

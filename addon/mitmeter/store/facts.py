@@ -1,13 +1,15 @@
 """A narrow copy of the rows, for sorting and sums over very many of them.
 
 A row's full width is what a scan of `exchanges` costs, and an index of each number would make every insert dearer. So
-whoever sorts or sums has a temporary table of its own: numbers, and text as the number of a name. It is made at the
-first question, follows the rows by their ids, and goes with its connection. Time is spent in SQLite, without the GIL.
+whoever sorts or sums has a temporary table of its own: numbers, and text as the number of a name. It is made as far
+as it is needed, follows the rows by their ids, and goes with its connection. Time is spent in SQLite, without the GIL.
 """
 
 import sqlite3
 from collections.abc import Callable
 from typing import Any
+
+from msgspec.structs import replace
 
 from mitmeter.store.filters import Filter, conditions, where
 
@@ -29,15 +31,19 @@ _MADE = (
     "CREATE TEMP TABLE names (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE)",
     f"CREATE TEMP TABLE facts (id INTEGER PRIMARY KEY, {', '.join(_COLUMNS)})",
 )
-_NEW = "FROM main.exchanges WHERE id > ?1 AND id <= ?2"
-_NAMES = "INSERT OR IGNORE INTO names (name) " + " UNION ".join(
-    f"SELECT {column} {_NEW} AND {column} IS NOT NULL" for column in NAMED
+_NEW = "FROM main.exchanges WHERE id >= ?1 AND id <= ?2"
+_NAMES = (
+    f"WITH told AS (SELECT DISTINCT {', '.join(NAMED)} {_NEW}) INSERT OR IGNORE INTO names (name) "
+    + " UNION ".join(f"SELECT {column} FROM told WHERE {column} IS NOT NULL" for column in NAMED)
 )
 _CHOSEN = (*_PLAIN, *(f"(SELECT id FROM names WHERE name = {column})" for column in NAMED), *NUMBERS)
 _FACTS = f"INSERT INTO facts (id, {', '.join(_COLUMNS)}) SELECT id, {', '.join(_CHOSEN)} {_NEW}"
 # All of them are counted without a look at each, which `id <= ?` would take.
 _THERE = "SELECT (SELECT count(*) FROM main.exchanges) - (SELECT count(*) FROM main.exchanges WHERE id > ?)"
-_STEP = 50_000
+_FROM = "SELECT count(*) FROM main.exchanges WHERE id >= ? AND id <= ?"
+_NEWEST = "SELECT coalesce(max(id), 0) FROM main.exchanges"
+_OLDEST = "SELECT coalesce(min(id), 1) FROM main.exchanges"
+_STEP = 20_000
 _RANK_BYTES = 3
 _REMEMBERED = 32
 
@@ -45,55 +51,83 @@ _REMEMBERED = 32
 class Facts:
     """The copy, on a connection to a database of ours that may be read-only. Raises sqlite3.Error.
 
-    `last_id` is the newest row that is in it, `deletions` changes where rows are gone from it.
+    It has the rows from `first_id` to `last_id`, the newest ones first; `deletions` counts how often some were gone.
     """
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self.connection = connection
-        self.last_id = 0
         self.deletions = 0
         self._rows = 0
         self._seen = -1
         self._indexed: set[str] = set()
         self._ranks = b""
-        self._sums: dict[Filter, tuple[int, int, Any]] = {}
+        self._sums: dict[tuple[str, Filter], tuple[int, int, Any]] = {}
         for statement in _MADE:
             connection.execute(statement)
+        self.last_id: int = self._one(_NEWEST)
+        self.first_id: int = self.last_id + 1
+
+    def __len__(self) -> int:
+        return self._rows
 
     def catch_up(self) -> None:
         """Take in what was added since, and let go of what was deleted."""
         seen = self._one("PRAGMA main.data_version")
         if seen == self._seen:
             return
-        newest = self._one("SELECT max(id) FROM main.exchanges") or 0
+        newest = self._one(_NEWEST)
         while self.last_id < newest:
             until = min(self.last_id + _STEP, newest)
-            self.connection.execute("SAVEPOINT more")
-            try:
-                self.connection.execute(_NAMES, (self.last_id, until))
-                added = self.connection.execute(_FACTS, (self.last_id, until)).rowcount
-            except sqlite3.Error:
-                self.connection.execute("ROLLBACK TO more")
-                self.connection.execute("RELEASE more")
-                raise
-            self.connection.execute("RELEASE more")
-            self.last_id, self._rows = until, self._rows + added
-        if self._one(_THERE, self.last_id) != self._rows:
+            self._take(self.last_id + 1, until)
+            self.last_id = until
+        there = self._one(_THERE, self.last_id) if self.first_id == 1 else self._one(_FROM, self.first_id, self.last_id)
+        if there != self._rows:
             self.connection.execute("DELETE FROM facts WHERE id NOT IN (SELECT id FROM main.exchanges)")
             self._rows = self._one("SELECT count(*) FROM facts")
             self.deletions += 1
         self._seen = seen
 
+    def cover(self, first: int = 1) -> None:
+        """Take in what is older, back to an id."""
+        while self.first_id > max(1, first):
+            self.cover_more()
+
+    def cover_more(self) -> bool:
+        """Take in some of what is older; whether that was all."""
+        oldest: int = self._one(_OLDEST)
+        if oldest < self.first_id:
+            start = max(oldest, self.first_id - _STEP)
+            self._take(start, self.first_id - 1)
+            self.first_id = start
+        if self.first_id <= oldest:
+            self.first_id = 1
+        return self.first_id == 1
+
+    def _take(self, first: int, last: int) -> None:
+        self.connection.execute("SAVEPOINT more")
+        try:
+            self.connection.execute(_NAMES, (first, last))
+            self._rows += self.connection.execute(_FACTS, (first, last)).rowcount
+        except sqlite3.Error:
+            self.connection.execute("ROLLBACK TO more")
+            raise
+        finally:
+            self.connection.execute("RELEASE more")
+
     def where(self, wanted: Filter) -> tuple[str, list[Any]]:
-        """The condition on `facts`, and its parameters."""
-        found, values = conditions(wanted, self._match)
+        """The condition on `facts`, and its parameters, once all that may meet it is there."""
         if wanted.since is None and wanted.until is None:
-            return found, values
-        # Rows are there in the order of their ids, which time follows but for what was imported: fewer are looked at.
+            self.cover(wanted.first or 1)
+            return conditions(wanted, self._match)
+        # Time follows the ids, but for what was imported: so fewer rows are needed, and looked at.
         timed, bound = where(Filter(since=wanted.since, until=wanted.until), self.connection)
         query = f"SELECT min(id), max(id) FROM main.exchanges WHERE {timed}"
-        first, last = self.connection.execute(query, bound).fetchone()
-        return f"id BETWEEN ? AND ? AND {found}", [first or 0, -1 if last is None else last, *values]
+        begin, end = self.connection.execute(query, bound).fetchone()
+        begin, end = (self.last_id + 1, 0) if begin is None else (begin, end)
+        self.cover(max(wanted.first or 1, begin))
+        # What it names may only have come with that.
+        found, values = conditions(wanted, self._match)
+        return f"id BETWEEN ? AND ? AND {found}", [begin, end, *values]
 
     def index(self, column: str) -> None:
         """Have an index on a column of numbers, for places deep in its order."""
@@ -101,14 +135,17 @@ class Facts:
             self.connection.execute(f"CREATE INDEX temp.facts_{column} ON facts ({column})")
             self._indexed.add(column)
 
-    def remembered[T](self, key: Filter, make: Callable[[int | None], T], more: Callable[[T, T], T]) -> T:
-        """What `make` makes of all rows, where `more` adds what it makes of those from an id on."""
+    def remembered[T](self, what: str, wanted: Filter, make: Callable[[Filter], T], more: Callable[[T, T], T]) -> T:
+        """What `make` makes of the rows that are wanted, where `more` adds what it makes of those that came since."""
+        if wanted.since is not None or wanted.until is not None or wanted.last is not None or wanted.captured:
+            return make(wanted)
         known: Any
+        key = (what, wanted)
         at, deletions, known = self._sums.pop(key, (0, -1, None))
         if deletions != self.deletions:
-            known = make(key.first)
+            known = make(wanted)
         elif at < self.last_id:
-            known = more(known, make(max(at + 1, key.first or 0)))
+            known = more(known, make(replace(wanted, first=max(at + 1, wanted.first or 0))))
         self._sums[key] = self.last_id, self.deletions, known
         if len(self._sums) > _REMEMBERED:
             del self._sums[next(iter(self._sums))]

@@ -1,14 +1,12 @@
 """Sums, histograms and courses over time of the rows that are wanted, made of `Facts`."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from functools import partial
 from typing import Any
-
-from msgspec.structs import replace
 
 from mitmeter.store.facts import NAMED, Facts
 from mitmeter.store.filters import TEXTS, Filter
 from mitmeter.store.histogram import histogram
+from mitmeter.store.ordered import ordered
 
 # What histograms are made of, by the names that they have in an answer.
 MEASURED = {
@@ -26,50 +24,19 @@ type Sums = dict[str | None, dict[str, Any]]
 _TOKENS = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens", "reasoning_tokens")
 _SUMMED = ("requests", "errors", "aborted", *_TOKENS, "cost_usd")
 _COURSE = ("requests", "input_tokens", "output_tokens", "cache_read_tokens", "reasoning_tokens")
-_NEWEST = 50_000
+_NEWEST = 20_000
 _LISTED = 200
-
-
-class _Ordered(Sequence[float]):
-    """Values in ascending order, in a temporary table of SQLite's."""
-
-    def __init__(self, facts: Facts, number: int) -> None:
-        self._facts = facts
-        self._number = number
-
-    def __len__(self) -> int:
-        return self._number
-
-    def __getitem__(self, at: Any) -> Any:
-        place = at + 1 if at >= 0 else self._number + at + 1
-        found = self._facts.connection.execute("SELECT value FROM ordered WHERE rowid = ?", (place,)).fetchone()
-        return found[0]
-
-
-@contextmanager
-def _ordered(facts: Facts, column: str, wanted: Filter) -> Iterator[_Ordered]:
-    condition, values = facts.where(wanted)
-    # SQLite's table of a statement's result takes no parameters.
-    facts.connection.execute("CREATE TEMP TABLE ordered (value REAL)")
-    try:
-        query = f"INSERT INTO ordered SELECT {column} FROM facts WHERE {column} > 0 AND {condition} ORDER BY 1"
-        yield _Ordered(facts, facts.connection.execute(query, values).rowcount)
-    finally:
-        facts.connection.execute("DROP TABLE ordered")
 
 
 def measured(facts: Facts, name: str, wanted: Filter) -> dict[str, Any] | None:
     """The histogram of that name of MEASURED; values of 0 and below say nothing of a speed."""
-    with _ordered(facts, MEASURED[name], wanted) as ordered:
-        return histogram(ordered)
+    with ordered(facts, MEASURED[name], wanted) as values:
+        return histogram(values)
 
 
 def by_model(facts: Facts, wanted: Filter) -> list[dict[str, Any]]:
     """The sums of each model, that with the most requests first; None where no row says anything."""
-    if wanted.since is None and wanted.until is None and wanted.last is None:
-        sums = facts.remembered(wanted, lambda since: _by_model(facts, replace(wanted, first=since)), _more)
-    else:
-        sums = _by_model(facts, wanted)
+    sums = facts.remembered("models", wanted, partial(_by_model, facts), _more)
     return sorted(sums.values(), key=lambda group: (-group["requests"], group["model"] or ""))
 
 
@@ -141,13 +108,14 @@ def course(
 
 def choices(facts: Facts) -> dict[str, list[Any]]:
     """What the newest rows have for values, by filter: those of the most rows first."""
-    newest = "(SELECT * FROM facts ORDER BY id DESC LIMIT ?)"
+    first = facts.last_id - _NEWEST + 1
+    facts.cover(first)
     told: dict[str, list[Any]] = {}
     for name, column in CHOSEN.items():
         shown = f"(SELECT name FROM names WHERE names.id = {column})" if column in NAMED else column
         query = f"""
-            SELECT {shown} FROM (SELECT {column}, count(*) AS rows FROM {newest} WHERE {column} IS NOT NULL
+            SELECT {shown} FROM (SELECT {column}, count(*) AS rows FROM facts WHERE id >= ? AND {column} IS NOT NULL
             GROUP BY 1 ORDER BY rows DESC LIMIT ?)
         """
-        told[name] = [value for (value,) in facts.connection.execute(query, (_NEWEST, _LISTED))]
+        told[name] = [value for (value,) in facts.connection.execute(query, (first, _LISTED))]
     return told

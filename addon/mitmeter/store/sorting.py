@@ -1,6 +1,7 @@
 """A page of rows in the order of any column."""
 
 import sqlite3
+from operator import add
 from typing import Literal
 
 from mitmeter.store.facts import NAMED, Facts
@@ -69,33 +70,33 @@ def page(
     column = SORTS[sort]
     if facts is None:
         condition, values = where(wanted, connection)
-        return _ids(connection, "main.exchanges", column, condition, values, order, limit, offset)
-    condition, values = facts.where(wanted)
-    if column in NAMED:
-        # A lookup of each row's name would take four times as long.
-        column, values = f"substr(?, facts.{column} * 3 - 2, 3)", [*values, facts.ranks()]
-    elif offset > DEEP and condition == "1" and column != "id":
-        facts.index(column)
-    return _ids(connection, "facts", column, condition, values, order, limit, offset)
-
-
-def _ids(
-    connection: sqlite3.Connection,
-    table: str,
-    column: str,
-    condition: str,
-    values: list[object],
-    order: Order,
-    limit: int,
-    offset: int,
-) -> list[int]:
+        source = f"main.exchanges WHERE {condition}"
+    else:
+        condition, values = facts.where(wanted)
+        source = f"facts WHERE {condition}"
+        if condition == "1" and offset > DEEP and column not in ("id", *NAMED):
+            facts.index(column)
+        elif column != "id":
+            key = column
+            if column in NAMED:
+                # A lookup of each row's name would take four times as long.
+                key, values = f"substr(?, {column} * 3 - 2, 3)", [facts.ranks(), *values]
+            # Walked from the end that is wanted, a row that ties with others does not displace them. Without a limit of
+            # its own SQLite takes no heed of the order here; an index would be walked for what few rows have.
+            inner = f"SELECT id, {key} AS value FROM facts NOT INDEXED WHERE {condition} ORDER BY id {order} LIMIT -1"
+            source, column = f"({inner})", "value"
     by = f"id {order}" if column == "id" else f"{column} {order}, id {order}"
-    query = f"SELECT id FROM {table} WHERE {condition} ORDER BY {by} LIMIT ? OFFSET ?"
+    query = f"SELECT id FROM {source} ORDER BY {by} LIMIT ? OFFSET ?"
     return [ident for (ident,) in connection.execute(query, (*values, limit, offset))]
 
 
-def number(connection: sqlite3.Connection, facts: Facts, wanted: Filter) -> int:
+def number(facts: Facts, wanted: Filter) -> int:
     """How many rows are wanted, by the facts."""
-    condition, values = facts.where(wanted)
-    found: int = connection.execute(f"SELECT count(*) FROM facts WHERE {condition}", values).fetchone()[0]
-    return found
+
+    def count(wanted: Filter) -> int:
+        condition, values = facts.where(wanted)
+        query = f"SELECT count(*) FROM facts NOT INDEXED WHERE {condition}"
+        found: int = facts.connection.execute(query, values).fetchone()[0]
+        return found
+
+    return facts.remembered("number", wanted, count, add)
