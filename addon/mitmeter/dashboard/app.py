@@ -1,11 +1,10 @@
 """The table of routes, and what a route takes to be behind a door."""
 
-from collections.abc import Iterable
-
 from tornado.web import RequestHandler
 
 from mitmeter.dashboard import activity, captures, events, numbers, page, sums
 
+# What answers derives from `doors.Answering`, and from `desk.Desked` where it reads what was metered.
 type Route = tuple[str, type[RequestHandler]]
 
 ROUTES: tuple[Route, ...] = (
@@ -28,6 +27,6 @@ def behind(door: type[RequestHandler], answering: type[RequestHandler]) -> type[
     return type(answering.__name__, (answering, door), {})
 
 
-def routes(door: type[RequestHandler], more: Iterable[Route] = ()) -> list[Route]:
-    """Return every route, and `more` that others bring, behind a door; those derive from `Desked`."""
-    return [(pattern, behind(door, answering)) for pattern, answering in (*ROUTES, *more)]
+def routes(door: type[RequestHandler]) -> list[Route]:
+    """Return every route, behind a door."""
+    return [(pattern, behind(door, answering)) for pattern, answering in ROUTES]

@@ -17,17 +17,17 @@ class Changed(Exception):
     """mitmweb is not as it is known; the message says how."""
 
 
-def mount(app: Any, desk: Desk | None, more: tuple[Route, ...] = ()) -> None:
+def mount(app: Any, desk: Desk | None) -> None:
     """Have mitmweb serve a desk, or none, behind its login; raises Changed where that cannot be had."""
     if not isinstance(app, Application):
         raise Changed("it has no Tornado application")
     if _MOUNTED not in app.settings:
-        app.add_handlers(r".*", _behind_login(app, more))
+        app.add_handlers(r".*", _behind_login(app))
         app.settings[_MOUNTED] = True
     app.settings[SETTING] = desk
 
 
-def _behind_login(app: Application, more: tuple[Route, ...]) -> list[Route]:
+def _behind_login(app: Application) -> list[Route]:
     try:
         from mitmproxy.tools.web.app import RequestHandler as Door
     except ImportError as error:
@@ -36,9 +36,9 @@ def _behind_login(app: Application, more: tuple[Route, ...]) -> list[Route]:
         raise Changed("its requests are not answered as they were")
     if not (callable(app.settings.get("is_valid_password")) and app.settings.get("xsrf_cookies")):
         raise Changed("its login is another one")
-    found = routes(Door, more)
+    found = routes(Door)
     # Its door puts a check of the login around each method of a class that derives from it.
-    for (_, plain), (_, guarded) in zip((*ROUTES, *more), found, strict=True):
+    for (_, plain), (_, guarded) in zip(ROUTES, found, strict=True):
         for method in ("get", "post", "delete"):
             own = getattr(plain, method)
             if own is not getattr(RequestHandler, method) and getattr(guarded, method) is own:

@@ -2,7 +2,6 @@
 
 import contextlib
 import socket
-from collections.abc import Iterable
 from pathlib import Path
 
 from tornado.httpserver import HTTPServer
@@ -10,7 +9,7 @@ from tornado.netutil import bind_sockets
 from tornado.web import Application
 
 from mitmeter import shelf
-from mitmeter.dashboard.app import Route, behind, routes
+from mitmeter.dashboard.app import behind, routes
 from mitmeter.dashboard.desk import Desk
 from mitmeter.dashboard.doors import Doors, Guarded
 from mitmeter.dashboard.page import HOME, Home
@@ -25,13 +24,13 @@ _IDLE_SECONDS = 120.0
 class Server:
     """Serves a desk from `__init__` on; to be used on one event loop, which has to run. Raises OSError."""
 
-    def __init__(self, desk: Desk, token: str, port: int, host: str = LOOPBACK, more: Iterable[Route] = ()) -> None:
+    def __init__(self, desk: Desk, token: str, port: int, host: str = LOOPBACK) -> None:
         sockets = bind_sockets(port, host, family=socket.AF_UNSPEC)
         self.port: int = sockets[0].getsockname()[1]
         self.doors = Doors(token, host, self.port)
         self._host = f"[{host}]" if ":" in host else host
         app = Application(
-            routes(Guarded, more),
+            routes(Guarded),
             default_handler_class=behind(Guarded, Home),
             log_function=lambda handler: None,
             doors=self.doors,

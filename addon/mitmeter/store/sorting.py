@@ -1,7 +1,6 @@
 """A page of rows in the order of any column."""
 
 import sqlite3
-from operator import add
 from typing import Literal
 
 from mitmeter.store.facts import NAMED, Facts
@@ -99,4 +98,4 @@ def number(facts: Facts, wanted: Filter) -> int:
         found: int = facts.connection.execute(query, values).fetchone()[0]
         return found
 
-    return facts.remembered("number", wanted, count, add)
+    return facts.remembered("number", wanted, count, lambda before, newer: before + newer)
