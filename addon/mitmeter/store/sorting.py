@@ -98,4 +98,5 @@ def number(facts: Facts, wanted: Filter) -> int:
         found: int = facts.connection.execute(query, values).fetchone()[0]
         return found
 
-    return facts.remembered("number", wanted, count, lambda before, newer: before + newer)
+    total: int = facts.remembered("number", wanted, count, lambda before, newer: before + newer)
+    return total
