@@ -12,11 +12,12 @@ An exchange goes through these rooms:
   folders and files through `private`, for their owner alone.
 - `metered` is what readers ask, of a meter_dir (`local`) or of many (`fleet`: `shipper` sends, `remote` reads).
 - `dashboard` is the page and its API, in mitmweb and on a port of its own.
-- `cli` with `tables`, `importing` (of `recordings`) and `surface` is the command line; `view` and `summary` are what
-  mitmproxy shows.
+- `conversation` is what was asked and answered as people read it, `transcript` the lines of it.
+- `cli` with `tables`, `importing` (of `recordings`) and `surface` is the command line.
+- `view`, `column` and `summary` are what mitmproxy shows, `commands` with `reports` what can be asked in it.
 
-`exchange` has the words that all of them speak. `exchange`, `body`, `wire`, `usage`, `redact`, `recorder` and
-`archive.record` do no I/O.
+`exchange` has the words that all of them speak. `exchange`, `body`, `wire`, `usage`, `redact`, `recorder`,
+`conversation` and `archive.record` do no I/O.
 """
 
 __version__ = "0.1.0"

@@ -21,6 +21,7 @@ SAMPLE = 1000
 INDENT = "  "
 DEEPEST = 12
 SHORT = 400
+LEAST = 16
 
 # Controls but line ends and tabs, marks that turn the direction of writing, what has no width (but joiners, of which
 # emoji and scripts are made), halves of characters, and tags, in which text for models is hidden from people.
@@ -137,21 +138,25 @@ def turn(said: Turn) -> Iterator[str]:
 
 
 def in_a_line(said: Turn) -> str:
-    """Return a turn that was resent in a line, with how much there is of it."""
-    words = " · ".join(_word(block) for block in said.blocks)
+    """Return a turn that was resent in a line, with how much there is of it; what was only thought comes last."""
+    blocks = sorted(said.blocks, key=lambda block: block.kind == "thinking")
+    share = max(LEAST, (WIDTH - LEAST) // max(1, len(blocks)))
+    words = " · ".join(_word(block, share) for block in blocks)
     size = sum(len(block.text) + block.cut for block in said.blocks)
     role = f"{printable(said.role, 9):<9} "
     tail = f" … {size:,} characters" if len(words) > WIDTH - len(role) or size > len(words) else ""
     return role + printable(words, WIDTH - len(role) - len(tail)) + tail
 
 
-def _word(block: Block) -> str:
+def _word(block: Block, share: int) -> str:
     if block.kind in ENCODED and not block.text:
         return described(block)
-    text = visible(block.text[:WIDTH])
+    text = visible(block.text[:share])
     if block.kind == "tool":
-        return f"{block.name}({text})"
-    return text if block.kind == "text" else f"[{block.kind.replace('_', ' ')}] {text}"
+        word = f"{block.name}({text})"
+    else:
+        word = text if block.kind == "text" else f"[{block.kind.replace('_', ' ')}] {text}"
+    return word if len(word) <= share else f"{word[: share - 1]}…"
 
 
 def asked(told: Conversation) -> list[str]:

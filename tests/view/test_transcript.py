@@ -95,7 +95,7 @@ def test_what_was_resent_is_a_line_a_turn_and_what_is_new_is_there_in_full() -> 
     assert [line for line in lines if line and line[0] not in "═━─"] == [
         f"system    {LONG.strip()[:49]} … 1,175 characters",
         "user      Hi · [image image/png 2.0 kB]",
-        "assistant [thinking] hm · ls({})",
+        "assistant ls({}) · [thinking] hm",
         *transcript.wrapped(LONG),
         "https://example.com/a.pdf",
         "x",
