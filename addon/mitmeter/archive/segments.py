@@ -24,8 +24,8 @@ SUFFIX = ".cborseq.zst"
 SEAL_SIZE = 32 * 2**20
 
 # A window of 32 MiB, since a segment is sealed at that size. Long-distance matching would cost 2.5 x the CPU for 2 %.
-# Matches shorter than 7 bytes are not looked for: on text that is new that halves level 3's CPU (a third of it where no
-# words recur), and costs what is resent next to nothing. Tables of 2^16 stay in the processor's cache.
+# Matches shorter than 7 bytes are not looked for: on new text in which nothing recurs that is a third of level 3's CPU,
+# and it costs what is resent next to nothing. Tables of 2^16 stay in the processor's cache.
 PARAMETERS = zstandard.ZstdCompressionParameters.from_level(
     3, window_log=25, hash_log=16, chain_log=15, min_match=7, write_checksum=True
 )

@@ -8,6 +8,7 @@ import msgspec
 from msgspec.structs import asdict, replace
 
 from mitmeter.exchange import Capture, Exchange, Headers, Outcome
+from mitmeter.redact.frames import find_wrapped, is_framed, reframed
 from mitmeter.redact.headers import is_kept, redact_headers
 from mitmeter.redact.patch import merged, patched
 from mitmeter.redact.policy import DEFAULT, Policy
@@ -47,12 +48,19 @@ class Redactor:
         if not data:
             return data
         try:
-            spans = self._find(data, cut)
-            if stream:
-                spans += find_stitched(data, lambda joined: merged(self._find(joined, cut)))
-            return patched(data, spans)
+            spans = self._spans(data, cut, stream)
+            if not (stream and is_framed(data)):
+                return patched(data, spans)
+            wrapped = find_wrapped(data, lambda texts: self._spans(texts, cut, True))
+            return reframed(data, wrapped + spans)
         except TooMany:
             return marker("too-many")
+
+    def _spans(self, data: bytes, cut: bool, stream: bool) -> list[Span]:
+        spans = self._find(data, cut)
+        if stream:
+            spans += find_stitched(data, lambda joined: merged(self._find(joined, cut)))
+        return spans
 
     def text(self, text: str) -> str:
         """Return a short text without secrets."""
