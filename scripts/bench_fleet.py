@@ -191,11 +191,15 @@ def outage(folder: Path, each: int) -> None:
     echo(f"the same there, FINAL      {found.there}, {found.copies} copies not merged yet")
     echo(f"requests, input by minutes {found.minutes}")
     echo(f"drained {found.drained_s:.1f} s after the last exchange")
-    for name, load in (("without a fleet", alone), ("with it", found.load)):
+    told = (
+        *(("without a fleet", alone, ()), ("in an outage, proxies that send", found.load, ("0", "1", "2"))),
+        ("at that time, one that does not", found.load, ("3",)),
+    )
+    for name, load, clients in told:
         shares = ", ".join(
-            f"p{share:.0%}".rstrip("%") + f" {load.percentile(share):.1f} ms" for share in (0.5, 0.9, 0.99)
+            f"p{share * 100:.0f} {load.percentile(share, *clients):.1f} ms" for share in (0.5, 0.9, 0.99)
         )
-        echo(f"{name:16} {shares}")
+        echo(f"{name:32} {shares}")
     echo("RSS at 30 % and at the end: " + ", ".join(f"{early:.0f} {late:.0f} MiB" for early, late in found.resident_mb))
     if not (found.here[0] == found.asked and found.there == found.here and found.minutes == found.here[:2]):
         raise SystemExit("rows are missing, or there twice")

@@ -24,8 +24,7 @@ from typing import Any
 from msgspec import Struct
 
 from mitmeter.exchange import Exchange
-from mitmeter.fleet.address import Address
-from mitmeter.fleet.shipper import ship_from
+from mitmeter.fleet import address, shipper, watermark
 from mitmeter.inflight import AGE_SECONDS, Board, InFlight
 from mitmeter.live import Ending, Item, Live
 from mitmeter.mishaps import Mishaps
@@ -37,7 +36,7 @@ from mitmeter.rehearsal import rehearse
 from mitmeter.renewal import damaged, renew
 from mitmeter.shelf import Kept, Shelf, Sync, private_folder, secret_of
 from mitmeter.store.schema import SchemaError
-from mitmeter.telemetry.health import Health, archive_bytes
+from mitmeter.telemetry.health import Health
 
 PERIOD = 0.2
 SWITCH = 0.0005
@@ -64,7 +63,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     sync: Sync = "never"
     port: int = 0
     outgoing: Outgoing = Outgoing()
-    fleet: Address | None = None
+    fleet: address.Address | None = None
 
 
 type Show = Callable[[Any, Exchange, int], None]
@@ -124,7 +123,7 @@ class Worker:
         # with Python's 5 ms this thread falls behind a busy event loop, and the loop waits as long for this thread.
         sys.setswitchinterval(min(SWITCH, sys.getswitchinterval()))
         self._thread.start()
-        self._stop_shipping = ship_from(self.settings.folder, self.settings.fleet)
+        self._stop_shipping = shipper.ship_from(self.settings.folder, self.settings.fleet)
 
     def watch(self, live: Live) -> None:
         """Drain this exchange's stream from now on, which need not be at once."""
@@ -383,8 +382,8 @@ class Worker:
             queued=self._queue.qsize() + len(self._ended),
             backlog_bytes=self._taken_bytes - self._done_bytes + unread,
             lag_s=self._lag_s,
-            archive_bytes=archive_bytes(self.settings.folder),
-            counters=dict(self.mishaps.totals),
+            counters=dict(self.mishaps.totals) | watermark.mishaps(self.settings.folder),
+            **watermark.standing(self.settings.folder),
         )
 
     def _close(self) -> None:

@@ -38,11 +38,12 @@ type Say = Callable[[str], object]
 class Load:
     """What clients saw: milliseconds of each exchange."""
 
-    taken: list[float] = field(default_factory=list)
+    taken: list[tuple[str, float]] = field(default_factory=list)
     failed: int = 0
 
-    def percentile(self, share: float) -> float:
-        ordered = sorted(self.taken)
+    def percentile(self, share: float, *names: str) -> float:
+        """Of all, or of the clients of these names."""
+        ordered = sorted(ms for name, ms in self.taken if not names or name in names)
         return ordered[min(len(ordered) - 1, int(len(ordered) * share))]
 
 
@@ -75,7 +76,7 @@ def clients(port: int, number: int, load: Load, name: str) -> None:
         except (OSError, http.client.HTTPException):
             load.failed += 1
             asking.close()
-        load.taken.append((time.perf_counter() - begun) * 1000)
+        load.taken.append((name, (time.perf_counter() - begun) * 1000))
     asking.close()
 
 

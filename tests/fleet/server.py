@@ -6,6 +6,7 @@ time, since the engine's handle takes one. `user` has the password `right`; `rea
 """
 
 import base64
+import contextlib
 import os
 import re
 import sys
@@ -125,6 +126,11 @@ class Handler(BaseHTTPRequestHandler):
             self.send_header(name, value)
         self.end_headers()
         self.wfile.write(body)
+
+    def handle(self) -> None:
+        """Answer; whoever has gone away is no trouble."""
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            super().handle()
 
     def log_message(self, *args: Any) -> None:
         """Say nothing."""

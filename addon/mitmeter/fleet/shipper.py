@@ -5,6 +5,7 @@ keeps it from being added up twice. A server that is down, slow, full or refuses
 archive's limit is reached. What the server would never take is found by halves and left out, and counted.
 """
 
+import contextlib
 import fcntl
 import logging
 import os
@@ -112,6 +113,10 @@ class Shipper:
 
     def _failed(self, error: Exception) -> None:
         self.mark.refused += 1
+        if self._lock is not None:
+            # How far behind it is shows while nothing can be sent, too.
+            with contextlib.suppress(OSError):
+                self._save()
         if isinstance(error, FleetError) and self._connection is not None:
             self._connection.close()
             self._connection = None

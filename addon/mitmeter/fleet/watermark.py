@@ -4,12 +4,14 @@ import json
 import os
 import secrets
 from pathlib import Path
+from typing import Any
 
 import msgspec
 from msgspec import Struct
 
 from mitmeter import private
 from mitmeter.archive.content import sync
+from mitmeter.telemetry.health import archive_bytes
 
 NAME = "shipped.json"
 
@@ -36,6 +38,28 @@ class Watermark(Struct, kw_only=True):
     backlog: int = 0
     lag_s: float = 0.0
     at: float = 0.0
+
+
+def standing(folder: Path) -> dict[str, Any]:
+    """Return what a meter_dir holds and what of it waits to be sent, by fields of `Health`."""
+    mark = _known(folder)
+    waits = {} if mark is None else {"ship_backlog": mark.backlog, "ship_lag_s": mark.lag_s}
+    return {"archive_bytes": archive_bytes(folder), **waits}
+
+
+def mishaps(folder: Path) -> dict[str, int]:
+    """Return what went wrong with what was to be sent, by name; nothing where nothing is."""
+    mark = _known(folder)
+    if mark is None:
+        return {}
+    return {"ship_refused": mark.refused, "ship_left_out": mark.left_out, "ship_captures_lost": mark.lost}
+
+
+def _known(folder: Path) -> Watermark | None:
+    try:
+        return load(folder)
+    except OSError:
+        return None
 
 
 def fresh() -> Watermark:

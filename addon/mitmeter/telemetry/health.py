@@ -16,7 +16,8 @@ class Health(Struct, frozen=True, kw_only=True):
     """What the meter says of itself; `counters` are what was dropped or failed since it began, by name.
 
     `waiting_s` is how long the one that has waited longest waits for its first generated token, `lag_s` how long after
-    the end of an exchange its row was there, at the last write.
+    the end of an exchange its row was there, at the last write. `ship_backlog` rows wait to be sent to the fleet, the
+    oldest since `ship_lag_s`; None where there is no fleet.
     """
 
     in_flight: int = 0
@@ -25,6 +26,8 @@ class Health(Struct, frozen=True, kw_only=True):
     backlog_bytes: int = 0
     lag_s: float = 0.0
     archive_bytes: int = 0
+    ship_backlog: int | None = None
+    ship_lag_s: float | None = None
     counters: Mapping[str, int] = {}
 
 
@@ -52,6 +55,8 @@ def of_health(health: Health) -> Iterator[Series]:
         names.LAG: health.lag_s,
         names.ARCHIVE: health.archive_bytes,
     }
+    if health.ship_backlog is not None and health.ship_lag_s is not None:
+        told |= {names.SHIP_BACKLOG: health.ship_backlog, names.SHIP_LAG: health.ship_lag_s}
     for instrument, value in told.items():
         yield Series(instrument, [(nothing, value)])
     yield Series(names.COUNTED, [(Labels(("name", name)), number) for name, number in health.counters.items()])

@@ -119,6 +119,8 @@ QUEUE = _own("gauge", "queued_exchanges", "{exchange}", "Exchanges that ended an
 BACKLOG = _own("gauge", "backlog", "By", "Bytes that arrived and were not read by the meter yet.", common=False)
 LAG = _own("gauge", "lag", "s", "From the end of an exchange to its row, at the last write.", common=False)
 ARCHIVE = _own("gauge", "archive", "By", "Bytes of captures on the disk.", common=False)
+SHIP_BACKLOG = _own("gauge", "ship_backlog", "{row}", "Rows that wait to be sent to the fleet.", common=False)
+SHIP_LAG = _own("gauge", "ship_lag", "s", "How old the oldest row is that waits to be sent.", common=False)
 COUNTED = _own("counter", "events", "{event}", "What was dropped or failed, by name.", ("name",), common=False)
 
 CONVENTIONS = (
@@ -127,3 +129,5 @@ CONVENTIONS = (
 )
 OWN = (EXCHANGES, FIRST_TOKEN_AFTER, SENT, RECEIVED, COST, UNPRICED)
 HEALTH = (IN_FLIGHT, WAITING, QUEUE, BACKLOG, LAG, ARCHIVE, COUNTED)
+# Where there is a fleet.
+FLEET = (SHIP_BACKLOG, SHIP_LAG)
