@@ -2,6 +2,9 @@
 
 `scripts/bench proxy [--quick] [--profile] [--rounds N] [CASE…]`. The proxy runs on one core; upstream and clients,
 processes of their own, on another. CPU is that of the whole mitmdump process, with what its threads do after the load.
+Each bar of DESIGN is printed with the median of the rounds' ratios, their spread, and whether it holds. Where clients
+ask without a pause the proxy's core is busy all the time, and the first byte then waits for CPU, not for the tee: there
+it has no bar.
 """
 
 import argparse
@@ -16,7 +19,7 @@ import sysconfig
 import tempfile
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from itertools import cycle
 from pathlib import Path
@@ -34,7 +37,10 @@ STREAM_ALL = "def responseheaders(flow):\n    flow.response.stream = True\n"
 
 @dataclass(frozen=True)
 class Case:
-    """A load: `number` requests of `size` bytes over `connections`; the bar is for CPU against `stream`."""
+    """A load: `number` requests of `size` bytes over `connections`, each after `pause` seconds.
+
+    Bars are against `stream`: `cpu`, `first` byte and chunk `delay` as ratios, `chunk_us` of CPU more for each chunk.
+    """
 
     what: str
     number: int
@@ -43,30 +49,38 @@ class Case:
     fresh: bool = False
     chunks: int = 0
     http2: bool = False
-    bar: float | None = None
+    pause: float = 0.0
+    cpu: float | None = None
+    first: float | None = None
+    delay: float | None = None
+    chunk_us: float | None = None
     ways: tuple[str, ...] = WAYS
     quick: tuple[str, int] | None = None
-    rounds: int | None = None
 
 
 BIG = 512 << 20
+SOON = 1.05
 CASES = {
-    "json-1": Case("json", 400, 1, bar=1.25, quick=("json", 200)),
-    "json-16": Case("json", 800, 16, bar=1.25, quick=("json", 300)),
-    "sse-100": Case("sse 100", 200, 4, chunks=100, bar=1.40, quick=("sse 100", 80)),
-    "sse-paced": Case("paced 300 10 50", 20, 20, chunks=300, quick=("paced 100 10 50", 20)),
-    "sse-flat": Case("sse 2000", 20, 10, chunks=2000, quick=("sse 2000", 8)),
+    "json-1": Case("json", 400, 1, cpu=1.25, quick=("json", 200)),
+    "json-16": Case("json", 800, 16, cpu=1.25, quick=("json", 300)),
+    "json-paced": Case("json", 150, 1, pause=0.03, first=SOON, quick=("json", 60)),
+    "sse-100": Case("sse 100", 200, 4, chunks=100, cpu=1.40, quick=("sse 100", 80)),
+    "sse-1-paced": Case("paced 100 10 30", 3, 1, chunks=100, first=SOON, delay=SOON, quick=("paced 100 10 30", 2)),
+    "sse-20-paced": Case("paced 300 10 50", 20, 20, chunks=300, first=SOON, delay=SOON, quick=("paced 100 10 50", 20)),
+    "sse-flat": Case("sse 2000", 20, 10, chunks=2000, chunk_us=5.0, quick=("sse 2000", 8)),
     "gzip": Case("gzip 100", 200, 4, chunks=100, quick=("gzip 100", 60)),
     "zstd": Case("zstd 100", 200, 4, chunks=100, quick=("zstd 100", 60)),
     "http2-100": Case("sse 100", 100, 1, chunks=100, http2=True, ways=WAYS[1:], quick=("sse 100", 30)),
-    "200kB": Case("json", 150, 2, 200_000, bar=1.50, quick=("json", 60)),
-    "200kB-fresh": Case("json", 150, 2, 200_000, fresh=True, bar=1.50, quick=("json", 60)),
-    "2MB": Case("json", 30, 2, 2_000_000, bar=2.2, quick=("json", 10)),
-    "2MB-fresh": Case("json", 30, 2, 2_000_000, fresh=True, bar=2.2, quick=("json", 10)),
+    "200kB": Case("json", 150, 2, 200_000, cpu=1.50, quick=("json", 60)),
+    "200kB-fresh": Case("json", 150, 2, 200_000, fresh=True, cpu=1.50, quick=("json", 60)),
+    "2MB": Case("json", 30, 2, 2_000_000, cpu=2.2, quick=("json", 10)),
+    "2MB-fresh": Case("json", 30, 2, 2_000_000, fresh=True, cpu=2.2, quick=("json", 10)),
     "body-512MB": Case(f"bytes {BIG}", 1, quick=(f"bytes {BIG >> 3}", 1)),
-    "json-10000": Case("json", 10_000, 16, rounds=2, ways=WAYS[2:], quick=("json", 1000)),
     "open-500": Case("paced 5 600 100", 500, 500, chunks=5, quick=("paced 2 600 100", 500)),
 }
+CURVE = Case("json", 1000, 16, ways=WAYS[2:])
+CURVE_STEPS, FLAT_MB = 10, 3.0
+HOOKS = (Case("json", 800, 16), Case("sse 100", 200, 4), Case("sse 4000", 10, 2), Case("json", 40, 2, 1_000_000))
 
 
 def bodies(size: int, fresh: bool) -> Iterator[bytes]:
@@ -104,7 +118,6 @@ class Figures:
     late: list[float] = field(default_factory=list)
     speed: list[float] = field(default_factory=list)
     rss: list[float] = field(default_factory=list)
-    grown: list[float] = field(default_factory=list)
 
 
 class Process:
@@ -178,8 +191,21 @@ class Bench:
             self.processes[way] = Process(command, CORES[0], folder / f"{way}.log")
             self.ports[way] = port
 
-    def warm(self) -> None:
-        for way in WAYS:
+    def time_hooks(self, folder: Path, quick: bool) -> None:
+        """Prints how long each hook takes, measured in a proxy of its own."""
+        port = free_port()
+        command = [str(Path(sys.executable).parent / "mitmdump"), "-q", "--set", f"confdir={folder / 'hooks'}"]
+        command += ["--mode", f"reverse:http://127.0.0.1:{self.ports['direct']}", "--listen-host", "127.0.0.1"]
+        command += ["--listen-port", str(port), "-s", str(ADDON), "-s", str(HERE / "bench_proxy_hooks.py")]
+        self.processes["hooks"], self.ports["hooks"] = Process(command, CORES[0], folder / "hooks.log"), port
+        self.warm(("hooks",))
+        for case in HOOKS:
+            self.run("hooks", replace(case, number=case.number // 4) if quick else case, False)
+        self.processes["hooks"].stop()
+        sys.stdout.write((folder / "hooks.log").read_text(encoding="utf-8"))
+
+    def warm(self, ways: tuple[str, ...] = WAYS) -> None:
+        for way in ways:
             for what in ("json", "sse 100", "gzip 10", "zstd 10"):
                 for _ in range(100):
                     try:
@@ -188,17 +214,19 @@ class Bench:
                     except OSError:
                         time.sleep(0.1)
 
-    def run(self, way: str, case: Case, quick: bool) -> tuple[Seen, float, float, float]:
-        """Runs one load; returns what was seen, and of the proxy CPU seconds, growth of RSS and the most RSS, MB."""
+    def run(self, way: str, case: Case, quick: bool) -> tuple[Seen, float, float]:
+        """Runs one load; returns what was seen, and of the proxy CPU seconds and the most RSS, MB."""
         what, number = case.quick if quick and case.quick else (case.what, case.number)
         texts = bodies(case.size, case.fresh)
         port, proxy = self.ports[way], self.processes.get(way)
-        before, small = (proxy.cpu(), proxy.rss()) if proxy else (0.0, 0.0)
+        before = proxy.cpu() if proxy else 0.0
         if proxy:
             proxy.peak(reset=True)
-        work = second(port, what, texts, number) if case.http2 else plain(port, what, texts, number, case.connections)
-        seen = asyncio.run(work)
-        return (seen, proxy.settled() - before, proxy.rss() - small, proxy.peak()) if proxy else (seen, 0.0, 0.0, 0.0)
+        if case.http2:
+            seen = asyncio.run(second(port, what, texts, number))
+        else:
+            seen = asyncio.run(plain(port, what, texts, number, case.connections, case.pause))
+        return (seen, proxy.settled() - before, proxy.peak()) if proxy else (seen, 0.0, 0.0)
 
     def stop(self) -> None:
         for process in reversed(self.processes.values()):
@@ -209,9 +237,8 @@ def at(values: list[float], share: float) -> float:
     return sorted(values)[min(len(values) - 1, int(len(values) * share))] if values else 0.0
 
 
-def note(figures: Figures, case: Case, run: tuple[Seen, float, float, float]) -> None:
-    seen, cpu, grown, peak = run
-    figures.grown.append(grown)
+def note(figures: Figures, case: Case, run: tuple[Seen, float, float]) -> None:
+    seen, cpu, peak = run
     figures.cpu.append(cpu / seen.requests * 1e6)
     figures.first.append(at(seen.first, 0.5) * 1e3)
     figures.delay.append(at(seen.delays, 0.5) * 1e3)
@@ -220,14 +247,8 @@ def note(figures: Figures, case: Case, run: tuple[Seen, float, float, float]) ->
     figures.rss.append(peak)
 
 
-def ratio(ours: list[float], theirs: list[float]) -> str:
-    """The median of the rounds' ratios, with the lowest and the highest."""
-    rounds = [one / other for one, other in zip(ours, theirs, strict=True) if other]
-    return f"{statistics.median(rounds):5.2f} [{min(rounds):4.2f}…{max(rounds):4.2f}]" if rounds else "  -"
-
-
 def told(name: str, case: Case, quick: bool, by_way: dict[str, Figures]) -> None:
-    """Prints a case: the figures of each way, then ratios of `meter` to `stream`."""
+    """Prints a case: the figures of each way, then what is held against a bar, and the rest in one line."""
     median = statistics.median
     out = sys.stdout.write
     out(f"{name}\n")
@@ -235,28 +256,55 @@ def told(name: str, case: Case, quick: bool, by_way: dict[str, Figures]) -> None
         cpu = f"{median(of.cpu):9.0f} us CPU/request" if way != "direct" else f"{'':24}"
         delays = f"  chunk delay {median(of.delay):6.3f} ms, p99 {median(of.late):7.3f}" if any(of.delay) else ""
         speed = f"  {median(of.speed):6.0f} MB/s" if "bytes" in case.what else ""
-        rss = f"  RSS at most {max(of.rss):5.0f} MB, {of.grown[-1]:+.1f} in the last round" if way != "direct" else ""
+        rss = f"  RSS at most {max(of.rss):5.0f} MB" if way != "direct" else ""
         out(f"  {way:7}{cpu}  first byte {median(of.first):8.3f} ms{delays}{speed}{rss}\n")
     ours, theirs = by_way["meter"], by_way["stream"]
-    bar = "" if case.bar is None else f" (bar {case.bar:.2f}: {'met' if met(ours, theirs, case.bar) else 'NOT MET'})"
-    line = f"  = CPU {ratio(ours.cpu, theirs.cpu)}{bar}  first byte {ratio(ours.first, theirs.first)}"
+    shown = [
+        ("CPU", ratios(ours.cpu, theirs.cpu), case.cpu),
+        ("first byte", ratios(ours.first, theirs.first), case.first),
+    ]
     if any(ours.delay):
-        line += f"  chunk delay {ratio(ours.delay, theirs.delay)}, p99 {ratio(ours.late, theirs.late)}"
+        shown.append(("chunk delay", ratios(ours.delay, theirs.delay), case.delay))
+        shown.append(("chunk delay p99", ratios(ours.late, theirs.late), None))
     if case.chunks:
         chunks = int((case.quick if quick and case.quick else (case.what,))[0].split()[1])
         more = [(one - other) / chunks for one, other in zip(ours.cpu, theirs.cpu, strict=True)]
-        line += f"  {median(more):.2f} us/chunk more [{min(more):.2f}…{max(more):.2f}]"
-    out(line + "\n")
+        shown.append(("us CPU more a chunk", more, case.chunk_us))
+    for what, values, bar in shown:
+        out(f"  = {what:20}{against(values, bar)}\n")
     sys.stdout.flush()
 
 
-def met(ours: Figures, theirs: Figures, bar: float) -> bool:
-    return statistics.median(one / other for one, other in zip(ours.cpu, theirs.cpu, strict=True)) <= bar
+def ratios(ours: list[float], theirs: list[float]) -> list[float]:
+    return [one / other for one, other in zip(ours, theirs, strict=True) if other]
+
+
+def against(values: list[float], bar: float | None) -> str:
+    """The median of the rounds, with the lowest and the highest, and whether it is within the bar."""
+    middle = statistics.median(values)
+    verdict = "" if bar is None else f"  bar {bar:.2f}: {'holds' if middle <= bar else 'DOES NOT HOLD'}"
+    return f"{middle:6.2f} [{min(values):5.2f}…{max(values):5.2f}]{verdict}"
+
+
+def curve(bench: Bench, quick: bool) -> None:
+    """Prints how RSS goes over 10,000 exchanges, a figure for each thousand of them."""
+    case = replace(CURVE, number=CURVE.number // 10) if quick else CURVE
+    sys.stdout.write(f"RSS, MB, after each {case.number} of {case.number * CURVE_STEPS} exchanges\n")
+    for way in case.ways:
+        seen = []
+        for _ in range(CURVE_STEPS):
+            bench.run(way, case, False)
+            seen.append(bench.processes[way].rss())
+        grown = seen[-1] - seen[CURVE_STEPS // 2 - 1]
+        verdict = "" if way != "meter" else f"  bar {FLAT_MB:.1f}: {'flat' if grown <= FLAT_MB else 'NOT FLAT'}"
+        sys.stdout.write(f"  {way:7}{' '.join(f'{value:6.1f}' for value in seen)}  second half {grown:+.1f}{verdict}\n")
+    sys.stdout.flush()
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="scripts/bench proxy", description=__doc__)
-    parser.add_argument("cases", nargs="*", metavar="CASE", help=f"of {', '.join(CASES)} (default: all)")
+    named = ", ".join((*CASES, "memory", "hooks"))
+    parser.add_argument("cases", nargs="*", metavar="CASE", help=f"of {named} (default: all)")
     parser.add_argument("--quick", action="store_true", help="small loads, within a minute")
     parser.add_argument("--profile", action="store_true", help="print where our own time goes")
     parser.add_argument("--rounds", type=int, help="(default: 5, with --quick 2)")
@@ -270,13 +318,19 @@ def main() -> None:
         try:
             bench.warm()
             for name in given.cases or CASES:
+                if name not in CASES:
+                    continue
                 case = CASES[name]
                 by_way: dict[str, Figures] = {way: Figures() for way in case.ways if not case.http2 or way != "direct"}
-                for turn in range(min(rounds, case.rounds or rounds)):
+                for turn in range(rounds):
                     ways = list(by_way)
                     for way in ways[turn % len(ways) :] + ways[: turn % len(ways)]:
                         note(by_way[way], case, bench.run(way, case, given.quick))
                 told(name, case, given.quick, by_way)
+            if not given.cases or "memory" in given.cases:
+                curve(bench, given.quick)
+            if not given.cases or "hooks" in given.cases:
+                bench.time_hooks(Path(folder), given.quick)
         finally:
             bench.stop()
             if given.profile:

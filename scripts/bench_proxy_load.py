@@ -87,8 +87,10 @@ def post(what: str, body: bytes) -> bytes:
     return head % PATH + f"X-Bench: {what}\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body
 
 
-async def plain(port: int, what: str, bodies: Iterator[bytes], number: int, connections: int) -> Seen:
-    """Sends `number` requests over some connections."""
+async def plain(
+    port: int, what: str, bodies: Iterator[bytes], number: int, connections: int, pause: float = 0.0
+) -> Seen:
+    """Sends `number` requests over some connections, each after a pause of so many seconds."""
     seen = Seen()
     loop = asyncio.get_running_loop()
     left = iter(range(number))
@@ -96,6 +98,8 @@ async def plain(port: int, what: str, bodies: Iterator[bytes], number: int, conn
     async def one() -> None:
         wire, client = await loop.create_connection(lambda: Client(seen), "127.0.0.1", port)
         for _ in left:
+            if pause:
+                await asyncio.sleep(pause)
             await client.ask(post(what, next(bodies)))
         wire.close()
 
