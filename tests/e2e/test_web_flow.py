@@ -249,6 +249,7 @@ def test_a_flush_does_not_hold_traffic_up(bench: Bench) -> None:
     with contextlib.closing(sqlite3.connect(bench.proxy.meter_dir / "meter.db", isolation_level=None)) as other:
         other.execute("BEGIN EXCLUSIVE")
         fetch(bench.proxy.port, CHAT, COUNTED, {"User-Agent": "locked"})
+        time.sleep(0.3)  # a client may have all before the proxy calls it ended
         started = time.monotonic()
         assert "event log" in bench.web.command("meter.flush")["value"]
         assert fetch(bench.proxy.port, CHAT, COUNTED, {"User-Agent": "locked-too"}).end is End.COMPLETE
