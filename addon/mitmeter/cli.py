@@ -117,16 +117,18 @@ def tail(place: Place, in_json: bool, lines: int, under_way: bool) -> None:
 
 @main.command("import")
 @click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
+@click.option(
+    "--prices", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="A TOML or JSON file of prices."
+)
 @pass_folder
-def import_files(folder: Path, files: tuple[Path, ...]) -> None:
+def import_files(folder: Path, files: tuple[Path, ...], prices: Path | None) -> None:
     """Bring in what was recorded before: mitmproxy flow files, HAR logs, and archives of other machines."""
     from mitmeter.importing import bring_in
-    from mitmeter.recordings import Unreadable
 
     try:
         with progress("importing", None) as step:
-            told = bring_in(folder, files, step)
-    except (OSError, sqlite3.Error, SchemaError, Unreadable) as error:
+            told = bring_in(folder, files, step, prices)
+    except (OSError, sqlite3.Error, SchemaError, ValueError) as error:
         fail(error)
     click.echo(f"{told.added} added, {told.known} known already, {told.other} not LLM traffic")
 

@@ -13,6 +13,7 @@ from mitmeter.archive.content import content, records
 from mitmeter.archive.record import RecordError, decode
 from mitmeter.archive.segments import SUFFIX
 from mitmeter.exchange import Exchange
+from mitmeter.prices.pricing import Pricing
 from mitmeter.recorder import Limits
 from mitmeter.recovery import exchange_of
 from mitmeter.redact import Redacted, redact
@@ -34,12 +35,16 @@ class Imported(Struct, kw_only=True):
     other: int = 0
 
 
-def bring_in(folder: Path, files: Iterable[Path], seen: Callable[[], None] = lambda: None) -> Imported:
+def bring_in(
+    folder: Path, files: Iterable[Path], seen: Callable[[], None] = lambda: None, prices: Path | None = None
+) -> Imported:
     """Bring flow files, HAR logs, segments and other meter_dirs into a meter_dir; `seen` is called for each exchange.
 
-    One that is there already, by its flow's id and its start, is not added again. Raises OSError, sqlite3.Error, and
+    One that is there already, by its flow's id and its start, is not added again. `prices` is a file of prices, before
+    those of the list; ValueError where it cannot be used. Raises OSError, sqlite3.Error, and
     recordings.Unreadable after everything before the damage has been kept.
     """
+    pricing = Pricing(prices)
     private_folder(folder)
     secret, told = secret_of(folder), Imported()
     with Shelf(folder) as shelf:
@@ -55,7 +60,8 @@ def bring_in(folder: Path, files: Iterable[Path], seen: Callable[[], None] = lam
                     if item is None:
                         told.other += 1
                         continue
-                    fresh[key] = item
+                    exchange, redacted = item
+                    fresh[key] = pricing(exchange), redacted
                     if len(fresh) == TOGETHER:
                         told.added += _keep(shelf, fresh)
             finally:

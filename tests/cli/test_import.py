@@ -315,3 +315,16 @@ def test_exported_responses_of_a_socket_come_back_with_their_counts(tmp_path: Pa
     assert result.exit_code == 0, result.output
     run(second, "import", exported)
     assert [row["usage"]["output_tokens"] for row in rows(second)] == [1, 2]
+
+
+def test_what_is_imported_has_a_price(tmp_path: Path) -> None:
+    """By the list as it was at that time, and by the user's own prices first."""
+    listed, ours = flow(body=STREAM.replace(b'"real"', b'"gpt-4o-2024-08-06"')), flow()
+    ours.id = "other"
+    prices = tmp_path / "prices.json"
+    prices.write_text(json.dumps([{"model": "real", "input": 1_000_000, "output": 0}]))
+    file = written(tmp_path / "flows", listed, ours)
+    assert run(tmp_path / "meter", "import", "--prices", prices, file).exit_code == 0
+    first, second = rows(tmp_path / "meter")
+    assert (first["cost_usd"], first["cost_source"]) == (pytest.approx((4 * 2.5 + 5 * 10) / 1e6), "prices")
+    assert (second["cost_usd"], second["cost_source"]) == (4.0, "prices")

@@ -1,5 +1,6 @@
 """Real mitmdump under load, and what a real Prometheus and a real OTLP receiver make of it."""
 
+import json
 import subprocess
 import threading
 import urllib.error
@@ -15,6 +16,7 @@ from harness import Mitm, rows, wait_rows
 from harness.asking import CHAT, DOCUMENT, MESSAGES, STREAM, ask
 from harness.ports import free_port
 from harness.prometheus import Prometheus, where
+from harness.rows import told
 from mitmeter.telemetry import names
 from provider import Provider
 
@@ -211,3 +213,46 @@ def test_what_is_not_asked_for_is_not_imported(upstream: Provider, tmp_path: Pat
         assert len(wait_rows(proxy.meter_dir, 1)) == 1
         assert proxy.stop() == 0
     assert "IMPORTED []" in proxy.output
+
+
+def test_prices_and_a_days_lines(upstream: Provider, tmp_path: Path) -> None:
+    prices, port = tmp_path / "prices.toml", free_port()
+    prices.write_text('[[prices]]\nmodel = "*"\ninput = 1000000\noutput = 0\n')
+    options = {"meter_prices": str(prices), "meter_warn_cost": "10", "meter_metrics_port": str(port)}
+    with Mitm(upstream.url, tmp_path, options=options) as proxy:
+        for at in range(4):
+            ask(proxy.port, f"a{at}")
+            found = wait_rows(proxy.meter_dir, at + 1)
+        assert [row["cost_usd"] for row in found] == [4.0] * 4
+        assert {row["cost_source"] for row in found} == {"prices"}
+        assert [row["anomalies"] for row in found] == [[], [], ["over_cost"], []]
+        assert proxy.output.count("beyond meter_warn_cost") == 1
+        text = scrape(port)[1]
+        assert 'mitmeter_cost_source="prices"' in text
+        assert told(proxy.meter_dir, "stats").count("16.00") == 1
+        assert "4.0000" in told(proxy.meter_dir, "ls")
+        assert proxy.stop() == 0
+
+
+def test_what_was_said_goes_out_without_secrets_where_it_is_asked_for(upstream: Provider, tmp_path: Path) -> None:
+    secret = "sk-ant-api03-" + "aB3" * 31 + "-AAAAAAAA"
+    body = {**STREAM, "messages": [{"role": "user", "content": f"my key is {secret}, keep it"}], "temperature": 0.25}
+    for content in ("on", "content"):
+        with receiver() as receiving:
+            env = {"OTEL_EXPORTER_OTLP_ENDPOINT": receiving.url}
+            with Mitm(upstream.url, tmp_path / content, options={"meter_otel": content}, env=env) as proxy:
+                ask(proxy.port, "a", CHAT, body, authorization=f"Bearer {secret}")
+                wait_rows(proxy.meter_dir, 1)
+                assert proxy.stop() == 0
+            (span,) = receiving.spans
+            has = plain(span.attributes)
+            assert secret not in str(span)
+            assert has["gen_ai.request.temperature"] == 0.25
+            if content == "on":
+                assert not {"gen_ai.input.messages", "gen_ai.output.messages"} & set(has)
+            else:
+                (asked,) = json.loads(has["gen_ai.input.messages"])
+                assert asked["role"] == "user"
+                assert asked["parts"][0]["content"].startswith("my key is [REDACTED")
+                (reply,) = json.loads(has["gen_ai.output.messages"])
+                assert (reply["role"], reply["finish_reason"]) == ("assistant", "stop")
