@@ -1,6 +1,7 @@
 """What was dropped or failed: counted by name, and each name told once."""
 
 import logging
+import sqlite3
 from collections import Counter
 
 log = logging.getLogger("mitmeter")
@@ -18,6 +19,14 @@ class Mishaps:
         """Count what was dropped."""
         self.fresh[name] += number
         self.totals[name] += number
+
+    def failed(self, name: str, error: Exception) -> None:
+        """Count a failure, and report its first occurrence: what a system or a database says of itself, else the type.
+
+        Other errors may quote what they were about, which may be a body or a header.
+        """
+        speaks = isinstance(error, OSError | sqlite3.Error)
+        self.complain(name, f"{type(error).__name__}: {error}" if speaks else type(error).__name__)
 
     def complain(self, name: str, what: str, number: int = 1) -> None:
         """Count a failure, and report its first occurrence."""

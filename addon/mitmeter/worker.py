@@ -274,7 +274,7 @@ class Worker:
         try:
             work()
         except Exception as error:
-            self.mishaps.complain(name, f"{type(error).__name__}: {error}")
+            self.mishaps.failed(name, error)
             self._failed = error
             return False
         return True
