@@ -7,8 +7,11 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from dashboard.rows import CHAT, NOW, captured, row, written
 from harness.client import Connection
@@ -17,10 +20,12 @@ from mitmeter import inflight
 from mitmeter.archive.frame import from_llama_swap_frame
 from mitmeter.inflight import Board, InFlight
 from mitmeter.shelf import Shelf, private_folder
+from mitmeter.store.filters import TEXTS
 from mitmeter.store.surface import to_json
 
 ASKED = {"model": "m", "messages": [{"role": "user", "content": "where is the needle — 東京?"}], "stream": False}
 ANSWERED = {"model": "m", "choices": [{"message": {"role": "assistant", "content": "in the haystack"}}]}
+PARAMETERS = (*TEXTS, "status", "start", "end", "since", "until", "min_id", "max_id", "captured", "text", "header")
 KEY = (("Content-Type", "application/json"), ("Authorization", "Bearer sk-secret"), ("X-Trace", "it's"))
 
 
@@ -201,6 +206,25 @@ def test_a_folder_in_which_nothing_is_yet(tmp_path: Path) -> None:
         written(tmp_path / "m", [row()])
         assert ids(served.get("/api/metrics/activity")) == [1]
         assert ids(served.get("/api/metrics/activity?sort=duration")) == [1]
+
+
+NAMES = (*PARAMETERS, "page", "limit", "sort", "order", "seconds", "buckets", "by", "top", "view", "token")
+WORDS = st.one_of(
+    st.sampled_from(["", "1", "-1", "*", "[", "id", "m", "5xx", "1e9", "\0", "2h", "2026-01-01T00:00:00Z"]),
+    st.text(max_size=12),
+)
+PLACES = ("/api/metrics", "/api/metrics/activity", "/api/metrics/stats", "/api/metrics/series", "/api/captures/1")
+
+
+@given(st.sampled_from(PLACES), st.dictionaries(st.sampled_from(NAMES), WORDS, max_size=4))
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_whatever_is_asked_gets_json(served: Served, path: str, given: dict[str, str]) -> None:
+    if given.get("text") or given.get("header"):
+        given["seconds"] = "0.05"
+    reply = served.ask("GET", f"{path}?{urlencode(given, errors='surrogatepass')}")
+    assert reply.status in (200, 400, 404), (reply.status, reply.body)
+    if given.get("view") not in ("frame", "request", "response"):
+        assert isinstance(reply.json(), dict | list)
 
 
 class Listening(threading.Thread):

@@ -1,4 +1,4 @@
-"""Answers that cost: one that was dear is given again for a while, so that making them takes a small share of time."""
+"""Answers that cost: making them is to take a small share of time, however often they are asked for."""
 
 import asyncio
 import time
@@ -11,28 +11,42 @@ from mitmeter.dashboard.reader import Unreadable
 
 SHARE = 20
 QUICK_SECONDS = 0.025
+PATIENCE_SECONDS = 2.0
+LAST_SECONDS = 60.0
 KEPT = 64
 
 
 class _Made(Struct):
-    """An answer, until when it is given again, on the steady clock."""
+    """An answer, the newest row then, when it was made and when another may be, on the steady clock."""
 
     body: bytes
-    until: float
+    newest: int | None
+    at: float
+    due: float
 
 
 class Dear:
-    """Remembers answers by what was asked; to be used on one event loop."""
+    """Remembers answers by what was asked; to be used on one event loop.
 
-    def __init__(self) -> None:
+    Without new rows an answer stays for a while. With some it is made anew, but one that took long not at once: whoever
+    asks waits for that, or, where it is long, gets the old one, and with it in how many milliseconds to ask again.
+    """
+
+    def __init__(self, newest: Callable[[], Awaitable[int | None]]) -> None:
+        self._newest = newest
         self._made: OrderedDict[str, _Made] = OrderedDict()
         self._making: dict[str, asyncio.Task[bytes]] = {}
 
     async def get(self, key: str, make: Callable[[], Awaitable[bytes]]) -> bytes:
-        """Return what was made for the key, or is being made for somebody else, or make it; raises what that does."""
-        known = self._made.get(key)
-        if known is not None and time.monotonic() < known.until:
-            return known.body
+        """Return a JSON object that was made for the key, is being made, or is made now; raises what that does."""
+        known, wait = self._made.get(key), 0.0
+        if known is not None:
+            now, newest = time.monotonic(), await self._newest()
+            if known.newest == newest and now - known.at < LAST_SECONDS:
+                return known.body
+            wait = max(0.0, known.due - now)
+            if wait > PATIENCE_SECONDS:
+                return known.body[:-1] + f',"again_ms":{wait * 1000:.0f}}}'.encode()
         other = self._making.get(key)
         if other is not None:
             try:
@@ -40,7 +54,7 @@ class Dear:
             except Unreadable:
                 # That one may have gone away.
                 pass
-        task = asyncio.ensure_future(self._make(key, make))
+        task = asyncio.ensure_future(self._make(key, make, wait))
         self._making[key] = task
         try:
             return await task
@@ -48,13 +62,14 @@ class Dear:
             if self._making.get(key) is task:
                 del self._making[key]
 
-    async def _make(self, key: str, make: Callable[[], Awaitable[bytes]]) -> bytes:
-        begun = time.monotonic()
+    async def _make(self, key: str, make: Callable[[], Awaitable[bytes]], wait: float) -> bytes:
+        await asyncio.sleep(wait)
+        newest, begun = await self._newest(), time.monotonic()
         body = await make()
-        took = time.monotonic() - begun
-        if took > QUICK_SECONDS:
-            self._made[key] = _Made(body, time.monotonic() + SHARE * took)
-            self._made.move_to_end(key)
-            while len(self._made) > KEPT:
+        now = time.monotonic()
+        self._made.pop(key, None)
+        if now - begun > QUICK_SECONDS:
+            self._made[key] = _Made(body, newest, now, now + SHARE * (now - begun))
+            if len(self._made) > KEPT:
                 self._made.popitem(last=False)
         return body

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import mitmeter
 from mitmeter.dashboard.dear import Dear
 from mitmeter.dashboard.doors import Answering
-from mitmeter.dashboard.feed import Feed
+from mitmeter.dashboard.feed import Feed, newest
 from mitmeter.dashboard.reader import Database, Reader, Unreadable
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ class Desk:
         self.sums = Reader(folder, "sums")
         self.captures = Reader(folder, "captures")
         self.feed = Feed(self.lists)
-        self.dear = Dear()
+        self.dear = Dear(lambda: self.lists.ask(newest))
         self.exposition: Exposing = _nothing
         self._completing: asyncio.Task[None] | None = None
         self.own_surface = "serve" if surface == "serve" else "mitmdump"

@@ -78,11 +78,11 @@ class Feed:
         """Look, and tell those who listen what is new; one at a time, so that nothing falls between two looks."""
         async with self._turns:
             try:
-                newest = await self._reader.ask(_newest)
+                found = await self._reader.ask(newest)
                 told = await asyncio.get_running_loop().run_in_executor(None, inflight.read, self._reader.folder)
             except (Unreadable, OSError):
                 return
-            for event in self._news(newest or 0, {one.flow_id: request(one) for one in told}):
+            for event in self._news(found or 0, {one.flow_id: request(one) for one in told}):
                 self._tell(event)
 
     def _news(self, newest: int, requests: dict[str, Request]) -> Iterator[Event]:
@@ -113,7 +113,8 @@ class Feed:
         ear.put_nowait(None)
 
 
-def _newest(database: Database) -> int:
+def newest(database: Database) -> int:
+    """Return the id of the newest row, 0 without any."""
     found: int | None = database.store.connection.execute("SELECT max(id) FROM exchanges").fetchone()[0]
     return found or 0
 
