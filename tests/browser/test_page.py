@@ -136,6 +136,9 @@ def test_text_in_requests_is_found(page: Any) -> None:
     page.wait_for_function("() => document.querySelectorAll('#done tr').length === 1")
     assert column(page, "path") == ["/v1/responses"]
     assert "found in" in page.locator("#place").inner_text()
+    page.locator(ROWS).first.click()
+    page.wait_for_selector("#capture-body .message")
+    assert page.evaluate("CSS.highlights.get('found').size") >= 1
 
 
 CONVERSATIONS = {

@@ -58,7 +58,7 @@ function headings() {
 
 async function open(before) {
   table.choose(state.capture);
-  await view.open(state.capture, state.tab);
+  await view.open(state.capture, state.tab, state.filters.text);
   if (state.capture === null && before?.capture) table.link(before.capture)?.focus();
 }
 
@@ -202,7 +202,7 @@ async function forget() {
   at("forget-trouble").textContent = trouble ?? "";
   if (trouble) return;
   at("forget").close();
-  await view.open(state.capture, state.tab);
+  await view.open(state.capture, state.tab, state.filters.text);
 }
 
 function toggle(dialog, before = () => {}) {

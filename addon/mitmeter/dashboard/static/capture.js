@@ -6,6 +6,7 @@ import { showContent } from "./content.js";
 import { showConversation } from "./conversation.js";
 import { showFacts } from "./facts.js";
 import { time } from "./format.js";
+import { highlight } from "./highlight.js";
 import { showTimeline } from "./timeline.js";
 
 const TABS = ["conversation", "request", "response", "headers", "timeline"];
@@ -24,6 +25,8 @@ export class CaptureView {
     this.shown = null;
     put(at("tabs"), TABS.map((tab) => button(tab, () => told.turned(tab), { role: "tab", id: `tab-${tab}`, "aria-controls": "capture-body" })));
     at("tabs").addEventListener("keydown", (event) => this.#turn(event));
+    // `toggle` does not bubble: what is unfolded is marked as well.
+    at("capture-body").addEventListener("toggle", () => highlight(at("capture-body"), this.text), true);
   }
 
   #turn(event) {
@@ -36,8 +39,9 @@ export class CaptureView {
     at(`tab-${next}`).focus();
   }
 
-  /** Show an exchange, or nothing with null. */
-  async open(id, tab) {
+  /** Show an exchange, or nothing with null; `text` is what was searched for. */
+  async open(id, tab, text) {
+    this.text = text;
     this.node.hidden = id === null;
     document.body.classList.toggle("split", id !== null);
     if (id === null) return this.#leave();
@@ -100,6 +104,9 @@ export class CaptureView {
     if (!this.shown) return;
     body.scrollTop = 0;
     SHOW[tab](body, this.shown);
+    const first = highlight(body, this.text);
+    if (first) first.startContainer.parentElement.scrollIntoView({ block: "center" });
+    else if (this.text) body.querySelector(".resent")?.setAttribute("open", "");
   }
 
   /** Copy the command of what is open. */

@@ -3,7 +3,7 @@
 import { button, copy, el, put, save } from "./dom.js";
 import { bytes, moment } from "./format.js";
 import { tree } from "./json.js";
-import { messages, reached } from "./messages.js";
+import { gist, messages, reached } from "./messages.js";
 
 const SHOWN = 256 * 1024;
 const EVENTS = 200;
@@ -42,7 +42,7 @@ function parsed(text) {
 function line(message, points) {
   const json = parsed(message.text);
   const when = reached(message.end, points);
-  const head = [el("span", { class: "when" }, when === null ? "" : moment(when)), message.name && el("b", {}, `${message.name} `), el("code", {}, message.text.replace(`"type":"${message.name}",`, "").slice(0, HEAD))];
+  const head = [el("span", { class: "when" }, when === null ? "" : moment(when)), message.name && el("b", {}, `${message.name} `), el("code", {}, ((json && gist(json.value)) || message.text).slice(0, HEAD))];
   if (!json || typeof json.value !== "object") return el("li", {}, el("div", { class: "event" }, head));
   const folded = el("details", { class: "event" }, el("summary", {}, head));
   folded.addEventListener("toggle", () => folded.childElementCount === 1 && folded.append(tree(json.value)));

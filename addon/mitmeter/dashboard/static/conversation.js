@@ -5,6 +5,7 @@ import { long } from "./content.js";
 import { tree } from "./json.js";
 
 const SHOWN = 12_000;
+const SYSTEM_SHOWN = 600;
 const ROLES = ["system", "user", "assistant", "tool"];
 const KINDS = ["text", "thinking", "tool", "tool_result", "image", "audio", "file", "media", "other"];
 const NAMES = { thinking: "Thinking", tool: "Tool call", tool_result: "Tool result", other: "Other" };
@@ -38,13 +39,13 @@ function resent(messages, calls) {
 }
 
 function message({ role, blocks }, calls) {
-  return el("section", { class: `message ${ROLES.includes(role) ? role : ""}` }, el("h3", {}, role || "unknown"), blocks.map((part) => block(part, calls)));
+  return el("section", { class: `message ${ROLES.includes(role) ? role : ""}` }, el("h3", {}, role || "unknown"), blocks.map((part) => block(part, calls, role === "system" ? SYSTEM_SHOWN : SHOWN)));
 }
 
-function block(part, calls) {
+function block(part, calls, shown) {
   const kind = KINDS.includes(part.kind) ? part.kind : "text";
   const label = [NAMES[kind], NAMES[kind] && (part.name ?? calls.get(part.call))].filter(Boolean).join(" · ");
-  const inside = [STRUCTURED.includes(kind) ? structured(part.text) : prose(part.text), part.cut > 0 && el("p", { class: "left-out" }, `${part.cut.toLocaleString()} more characters are not shown`)];
+  const inside = [STRUCTURED.includes(kind) ? structured(part.text) : prose(part.text, shown), part.cut > 0 && el("p", { class: "left-out" }, `${part.cut.toLocaleString()} more characters are not shown`)];
   if (kind === "thinking") return el("details", { class: "block thinking", open: true }, el("summary", {}, label), inside);
   return el("div", { class: `block ${kind}` }, label && el("p", { class: "label" }, label), inside);
 }
@@ -59,9 +60,9 @@ function structured(text) {
   return long(text, {}, SHOWN);
 }
 
-function prose(text) {
-  if (text.length <= SHOWN) return fenced(text);
-  const folded = el("div", {}, fenced(text.slice(0, SHOWN)));
+function prose(text, shown) {
+  if (text.length <= shown) return fenced(text);
+  const folded = el("div", {}, fenced(`${text.slice(0, shown)} …`));
   folded.append(button(`Show all ${text.length.toLocaleString()} characters`, () => put(folded, fenced(text)), { class: "more" }));
   return folded;
 }

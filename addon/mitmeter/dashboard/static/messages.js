@@ -29,5 +29,19 @@ function event(block) {
   return found;
 }
 
+const FRAME = new Set(["type", "index", "id", "object", "created", "model", "item_id", "output_index", "content_index", "sequence_number", "role"]);
+
+/** What an event brings, without what frames it: `text: "Hello"`. */
+export function gist(value) {
+  const found = [];
+  const walk = (one, key) => {
+    if (one === null || FRAME.has(key)) return;
+    if (typeof one === "object") Object.entries(one).forEach(([name, inner]) => walk(inner, Array.isArray(one) ? key : name));
+    else found.push(`${key}: ${JSON.stringify(one)}`);
+  };
+  walk(value, "");
+  return found.join("  ");
+}
+
 /** When the body had reached an offset, where that is one of the pairs [offset, ms] that were noted; else null. */
 export const reached = (offset, points) => points?.find(([end]) => end === offset)?.[1] ?? null;

@@ -69,7 +69,7 @@ function stream(points, timing) {
 
 function standstills(points) {
   const found = stalls(points);
-  if (!found.length) return el("p", { class: "nothing" }, "It came at an even pace: no stall.");
+  if (!found.length) return el("p", { class: "nothing" }, "Nowhere it stood still for long.");
   const head = ["Stall", "From", "To", "After"].map((name) => el("th", { scope: "col", class: "number" }, name));
   const line = (gap) => [el("span", { class: "mark odd" }, format.moment(gap.ms)), format.moment(gap.from), format.moment(gap.to), format.bytes(gap.offset)];
   return el("table", { class: "small" }, el("caption", {}, "Where it stood still"), el("thead", {}, el("tr", {}, head)),
