@@ -41,7 +41,7 @@ from mitmeter.telemetry.health import Health
 PERIOD = 0.2
 SWITCH = 0.0005
 LINGER = (0.02, 0.08)
-BUSY = 8
+BUSY = 3
 BACKLOG = 1000
 TOGETHER = 64
 LATEST = 0.1

@@ -62,6 +62,9 @@ STAGES = {
     "archive-bug": Stage(
         "mitmeter.archive.segments", "append", "captures_dropped", None, "SegmentWriter", "KeyError", tokens=True
     ),
+    "what-is-under-way": Stage(
+        "mitmeter.inflight", "show", "open_untold", None, kind="Board", captured=True, tokens=True
+    ),
     "store": Stage("mitmeter.store.sqlite", "add", "rows_dropped", None, "Batch", rows=False),
 }
 

@@ -2,10 +2,12 @@
 
 import socket
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
+import pytest
 from faulty import saying, until
 
-from harness import End, Mitm, capture, fetch, kept_body, rows
+from harness import End, Mitm, capture, fetch, kept_body, rows, wait_rows
 from harness.asking import CHAT, STREAM, ask, counted, one
 from provider import Provider
 
@@ -44,6 +46,46 @@ def test_an_intercepted_stream(upstream: Provider, tmp_path: Path) -> None:
         row = one(proxy, "held")
         assert (row["outcome"], row["error"]) == ("complete", None)
         assert len(rows(proxy.meter_dir)) == 1
+
+
+KILLING = """
+def {hook}(flow):
+    flow.kill()
+"""
+KILLS = {
+    "before-it-is-sent": ("requestheaders", None, "unreachable"),
+    "before-the-answer": ("request", None, "unreachable"),
+    "at-the-head": ("responseheaders", 200, "upstream_aborted"),
+}
+
+
+@pytest.mark.parametrize("when", KILLS)
+def test_a_flow_that_a_user_kills(upstream: Provider, tmp_path: Path, when: str) -> None:
+    hook, status, outcome = KILLS[when]
+    (tmp_path / "killing.py").write_text(KILLING.format(hook=hook))
+    with Mitm(upstream.url, tmp_path, arguments=["-s", str(tmp_path / "killing.py")]) as proxy:
+        assert ask(proxy.port, "killed", x_pace_first="50").end is not End.COMPLETE
+        row = one(proxy, "killed")
+        assert (row["outcome"], row["status"]) == (outcome, status)
+        assert "killed" in row["error"].lower()
+        assert len(rows(proxy.meter_dir)) == 1
+
+
+def test_flows_that_a_user_opens_are_not_metered(upstream: Provider, tmp_path: Path) -> None:
+    """What mitmweb's "Open" loads goes through the same hooks as traffic."""
+    saved = tmp_path / "flows"
+    with Mitm(upstream.url, tmp_path / "a", script=None, arguments=["-w", str(saved)]) as proxy:
+        ask(proxy.port, "recorded")
+    with Mitm(upstream.url, tmp_path / "b", tool="mitmweb") as proxy:
+        address = urlsplit(proxy.url)
+        token = parse_qs(address.query)["token"][0]
+        headers = {"authorization": f"Bearer {token}", "cookie": "_mitmproxy_xsrf=x", "x-xsrftoken": "x"}
+        headers["content-type"] = "application/octet-stream"
+        assert fetch(address.port or 0, "/flows/dump", saved.read_bytes(), headers).status == 200
+        listed = fetch(address.port or 0, "/flows", None, headers, method="GET").body
+        assert b"recorded" in listed
+        ask(proxy.port, "live")
+        assert [row["client"]["agent"] for row in wait_rows(proxy.meter_dir, 1)] == ["live"]
 
 
 EVENT = b'data: {"object":"chat.completion.chunk","choices":[],"usage":{"prompt_tokens":3,"completion_tokens":4}}\n\n'
