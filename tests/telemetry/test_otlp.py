@@ -3,10 +3,11 @@
 import time
 
 import pytest
-from receiving import receiver, until
+from receiving import Receiver, receiver, until
 from telling import told
 
 from harness.ports import free_port
+from mitmeter.telemetry import otlp
 from mitmeter.telemetry.health import Health
 from mitmeter.telemetry.measures import Measures
 from mitmeter.telemetry.otlp import Otlp, disabled
@@ -105,3 +106,41 @@ def test_a_parent_that_is_none_begins_a_trace(monkeypatch: pytest.MonkeyPatch) -
         otlp.close()
         assert [span.parent_span_id for span in receiving.spans] == [b"", b"", b""]
         assert len({span.trace_id for span in receiving.spans}) == 3
+
+
+def test_deltas_are_told_where_they_are_preferred(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OTEL_METRIC_EXPORT_INTERVAL", "200")
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE", "delta")
+    with receiver() as receiving:
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", receiving.url)
+        sending = Otlp(Measures(), Health)
+        for number in (1, 2):
+            sending(told())
+            assert until(lambda number=number: len(inputs(receiving)) == number)  # type: ignore[misc]
+        sending.close()
+        assert [(point.as_int, temporality) for point, temporality in inputs(receiving)] == [(100, 1), (100, 1)]
+        (first, _), (second, _) = inputs(receiving)
+        assert first.time_unix_nano <= second.start_time_unix_nano
+
+
+def inputs(receiving: Receiver) -> list:
+    found = []
+    for report in receiving.reports:
+        for metric in report:
+            if metric.name == "gen_ai.client.inference.usage.input_tokens":
+                found += [(point, metric.sum.aggregation_temporality) for point in metric.sum.data_points]
+    return found
+
+
+def test_contents_that_wait_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(otlp, "WAITING_CHARACTERS", 1000)
+    monkeypatch.setattr(otlp, "content", lambda exchange: {"gen_ai.input.messages": "x" * 300})
+    with receiver(delay_s=0.2) as receiving:
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", receiving.url)
+        sending = Otlp(Measures(), Health, contents=True)
+        for _ in range(10):
+            sending(told())
+        assert len(sending._waiting.spans) == 3
+        sending.close()
+        assert sending.lost()["otlp_spans_dropped"][0] == 7
+        assert len(receiving.spans) == 3

@@ -14,6 +14,8 @@ from mitmeter.usage.block import Block, described
 
 REQUEST = "gen_ai.request."
 USAGE = "gen_ai.usage."
+SYSTEM, ASKED, ANSWERED = "gen_ai.system_instructions", "gen_ai.input.messages", "gen_ai.output.messages"
+CONTENT = (SYSTEM, ASKED, ANSWERED)
 TOLD = Limits(text=1 << 17, block=1 << 15, turns=200, body=4 << 20)
 
 type Attributes = dict[str, Any]
@@ -69,9 +71,9 @@ def content(exchange: Exchange) -> Attributes:
         return {}
     said = of_capture(exchange, capture, TOLD)
     told = {
-        "gen_ai.system_instructions": _system(said),
-        "gen_ai.input.messages": [_message(turn) for turn in said.turns if turn.role != "system"],
-        "gen_ai.output.messages": _reply(said, exchange.finish),
+        SYSTEM: _system(said),
+        ASKED: [_message(turn) for turn in said.turns if turn.role != "system"],
+        ANSWERED: _reply(said, exchange.finish),
     }
     return {name: json.dumps(value, ensure_ascii=False) for name, value in told.items() if value}
 

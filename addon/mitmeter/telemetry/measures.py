@@ -105,15 +105,19 @@ class Measures:
         with self._lock:
             self._take(exchange)
 
-    def collect(self) -> list[Series]:
-        """Return what has come together so far."""
+    def collect(self, *, anew: bool = False) -> list[Series]:
+        """Return what has come together so far, and with `anew` begin at nothing again."""
         with self._lock:
-            return [
+            found = [
                 Series(instrument, list(self._sums[instrument].items()))
                 if instrument in self._sums
                 else Series(instrument, [(at, found.copy()) for at, found in self._spread[instrument].items()])
                 for instrument in self._instruments
             ]
+            if anew:
+                self._sums = {instrument: {} for instrument in self._sums}
+                self._spread = {instrument: {} for instrument in self._spread}
+            return found
 
     def _take(self, exchange: Exchange) -> None:
         trace = exchange.trace or _NOT_TRACED

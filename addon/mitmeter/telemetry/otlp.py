@@ -24,12 +24,14 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 
 from mitmeter import __version__
 from mitmeter.exchange import Exchange, Outcome
-from mitmeter.telemetry.attributes import attributes, content, span_name
+from mitmeter.telemetry.attributes import CONTENT, attributes, content, span_name
 from mitmeter.telemetry.datapoints import metrics_data
 from mitmeter.telemetry.health import Ask
 from mitmeter.telemetry.measures import Measures
 
 CLOSING_SECONDS = 3.0
+WAITING_CHARACTERS = 16 << 20
+DELTA = "delta"
 WHY = "the OTLP receiver does not take them"
 
 type Lost = dict[str, tuple[int, str]]
@@ -56,20 +58,29 @@ def resource() -> Resource:
 
 
 class _Waiting(SpanProcessor):
-    """Spans that wait to be sent; beyond a bound the newest is dropped."""
+    """Spans that wait to be sent; beyond a bound, of their number or of what they tell, the newest is dropped."""
 
     def __init__(self, bound: int, enough: int, wake: threading.Event) -> None:
         self.spans: deque[ReadableSpan] = deque()
         self.dropped = 0
+        self._told = 0
         self._bound, self._enough, self._wake = bound, enough, wake
 
     def on_end(self, span: ReadableSpan) -> None:
-        if len(self.spans) >= self._bound:
+        self._told = self._told + _told(span) if self.spans else _told(span)
+        if len(self.spans) >= self._bound or self._told > WAITING_CHARACTERS:
+            self._told -= _told(span)
             self.dropped += 1
             return
         self.spans.append(span)
         if len(self.spans) >= self._enough:
             self._wake.set()
+
+    def take(self, most: int) -> list[ReadableSpan]:
+        """Return the oldest, none once there are none."""
+        taken = [self.spans.popleft() for _ in range(min(most, len(self.spans)))]
+        self._told -= sum(map(_told, taken))
+        return taken
 
 
 class Otlp:
@@ -78,7 +89,10 @@ class Otlp:
     def __init__(self, measures: Measures, health: Ask, *, contents: bool = False, old_names: bool = False) -> None:
         # What its own parts have to say over a receiver that is away is counted here, and told once.
         logging.getLogger("opentelemetry").setLevel(logging.CRITICAL)
-        self._measures, self._health = measures, health
+        self._health = health
+        # What is counted from one report to the next is counted apart.
+        self._own = Measures(old_names=old_names) if _prefers(DELTA) else None
+        self._measures = self._own or measures
         self._contents, self._old_names = contents, old_names
         self._batch = _number("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", 512)
         self._delay_s = _number("OTEL_BSP_SCHEDULE_DELAY", 5000) / 1000
@@ -100,6 +114,8 @@ class Otlp:
 
     def __call__(self, exchange: Exchange) -> None:
         """Make the span of an exchange, and have it sent."""
+        if self._own is not None:
+            self._own(exchange)
         if self._spans is None:
             return
         parent = exchange.trace.parent if exchange.trace is not None else None
@@ -146,22 +162,36 @@ class Otlp:
                 self._send_metrics()
 
     def _send_spans(self) -> None:
-        waiting = self._waiting.spans
-        while waiting and self._spans is not None:
-            batch = [waiting.popleft() for _ in range(min(self._batch, len(waiting)))]
+        while self._spans is not None and (batch := self._waiting.take(self._batch)):
             if self._spans.export(batch) is not SpanExportResult.SUCCESS:
                 self._waiting.dropped += len(batch)
 
     def _send_metrics(self) -> None:
         if self._metrics is None:
             return
-        data = metrics_data(self._measures.collect(), self._health(), self._resource, self._began_ns, time.time_ns())
+        now_ns = time.time_ns()
+        measured = self._measures.collect(anew=self._own is not None)
+        data = metrics_data(
+            measured, self._health(), self._resource, self._began_ns, now_ns, delta=self._own is not None
+        )
+        if self._own is not None:
+            self._began_ns = now_ns
         if self._metrics.export(data) is not MetricExportResult.SUCCESS:
             self._unsent += 1
 
 
+def _told(span: ReadableSpan) -> int:
+    attributes = span.attributes or {}
+    return sum(len(str(attributes[name])) for name in CONTENT if name in attributes)
+
+
 def _sends(variable: str) -> bool:
     return os.environ.get(variable, "").strip().lower() != "none"
+
+
+def _prefers(temporality: str) -> bool:
+    found = os.environ.get("OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE", "")
+    return found.strip().lower() == temporality
 
 
 def _number(variable: str, default: int) -> int:
