@@ -207,12 +207,15 @@ class Opening(Struct, frozen=True, kw_only=True):
 
 def field_values(headers: Headers, name: str) -> list[str]:
     """Return every value of a header, by lower-case name."""
-    return [value for field, value in headers if field.lower() == name]
+    return [value for field, value in headers if len(field) == len(name) and field.lower() == name]
 
 
 def field_value(headers: Headers, name: str) -> str | None:
     """Return the first value of a header, by lower-case name."""
-    return next((value for field, value in headers if field.lower() == name), None)
+    for field, value in headers:
+        if len(field) == len(name) and field.lower() == name:
+            return value
+    return None
 
 
 class Answer(Struct, frozen=True, kw_only=True):

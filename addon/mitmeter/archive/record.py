@@ -9,7 +9,7 @@ of a key changes; new keys alone do not raise it.
 import io
 import re
 from binascii import crc32
-from collections.abc import Iterable
+from collections.abc import Container
 from itertools import accumulate, pairwise
 from operator import sub
 from typing import Any
@@ -193,10 +193,13 @@ def _steps(timeline: Timeline) -> list[int] | None:
     return [*timeline[0], *(step for before, at in pairwise(timeline) for step in map(sub, at, before))]
 
 
-def _joined(headers: Headers | None, left_out: Iterable[str] = ()) -> dict[str, str] | None:
+def _joined(headers: Headers | None, left_out: Container[str] = ()) -> dict[str, str] | None:
     """Headers as a map: the values of one name, whatever its case, are joined under its first spelling."""
     if headers is None:
         return None
+    lower = [name.lower() for name, _ in headers]
+    if len(set(lower)) == len(lower) and not any(name in left_out for name in lower):
+        return dict(headers)
     values: dict[str, list[str]] = {}
     spelling: dict[str, str] = {}
     for name, value in headers:

@@ -2,6 +2,8 @@
 
 import json
 from collections.abc import Iterable, Iterator
+from itertools import chain
+from operator import attrgetter
 from typing import Any
 
 import msgspec
@@ -22,6 +24,7 @@ _MARK = REDACTED.encode()
 _WORDS = ("method", "host", "path", "model", "request_model", "content_type", "error", "error_type")
 _ENDS = ("finish", "service_tier", "response_id")
 _NAMES = (*_WORDS, *_ENDS)
+_named = attrgetter(*_NAMES)
 _HEADS = ("request_headers", "response_headers", "response_trailers")
 _PLACES = ("url", "path", "method", "reason")
 
@@ -77,7 +80,7 @@ class Redactor:
             return False
 
     def _headers(self, headers: Headers) -> Headers:
-        if self._clear(text for field in headers for text in field):
+        if self._clear(chain.from_iterable(headers)):
             return headers
         return tuple(
             (name if is_kept(name) else self.text(name), value if value == REDACTED else self.text(value))
@@ -90,8 +93,8 @@ class Redactor:
         heads = {name: redact_headers(fields[name], self._policy) for name in _HEADS if fields[name] is not None}
         fields |= heads
         fields["url"], fields["path"] = redact_url(capture.url), redact_path(capture.path)
-        words = [fields[name] or "" for name in _PLACES]
-        if not self._clear((*words, *(text for headers in heads.values() for field in headers for text in field))):
+        told = chain.from_iterable(chain.from_iterable(heads.values()))
+        if not self._clear([*(fields[name] or "" for name in _PLACES), *told]):
             fields |= {name: self._headers(headers) for name, headers in heads.items()}
             fields |= {name: self._told(fields[name]) for name in _PLACES}
         fields["request_body"] = self.body(capture.request_body, cut=capture.request_cut > 0)
@@ -122,9 +125,7 @@ class Redactor:
 
 def _texts(row: Exchange) -> Iterator[str]:
     """Yield the texts of a row; those of what the server reported as JSON has them, a line each."""
-    for name in _NAMES:
-        if text := getattr(row, name):
-            yield text
+    yield from filter(None, _named(row))
     yield row.client.agent or ""
     if row.reported is not None:
         yield _json(row.reported).replace('"', "\n")

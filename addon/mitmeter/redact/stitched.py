@@ -62,7 +62,7 @@ type Find = Callable[[bytes], list[Span]]
 def _openings() -> tuple[list[tuple[str, bytes]], Scanner]:
     """Return the usual ways in which a value begins, with the member's name, and what finds them."""
     openings = [(name, b'"%s":%s"' % (name.encode(), space)) for space in _SPACES for name in NAMES]
-    return openings, Scanner([opening for _, opening in openings], literal=True)
+    return openings, Scanner([opening for _, opening in openings], literal=True, once=True)
 
 
 @lru_cache(maxsize=64)

@@ -2,8 +2,10 @@
 
 import json
 import re
+from operator import attrgetter
 from typing import Any
 
+import msgspec
 from msgspec import Struct
 from msgspec.structs import astuple, fields
 
@@ -20,7 +22,8 @@ _CLIENT = Client.__struct_fields__
 
 COLUMNS = (*_FLAT, *_USAGE, *_TIMING, *_SIZES, *(f"client_{name}" for name in _CLIENT), *_JSON)
 
-_compact = json.JSONEncoder(separators=(",", ":")).encode
+_own = attrgetter(*_FLAT)
+_escaped = json.JSONEncoder(separators=(",", ":")).encode
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -62,6 +65,14 @@ class Stat(Struct, frozen=True, kw_only=True):
     tokens_per_second: float | None = None
 
 
+def _compact(value: Any) -> str:
+    """JSON; what UTF-8 cannot hold is escaped in it."""
+    try:
+        return msgspec.json.encode(value).decode()
+    except (UnicodeEncodeError, RecursionError):
+        return _escaped(value)
+
+
 def flatten(exchange: Exchange) -> list[Any]:
     """The values of COLUMNS.
 
@@ -73,7 +84,7 @@ def flatten(exchange: Exchange) -> list[Any]:
     if any(type(count) is int and not -LARGEST_COUNT <= count <= LARGEST_COUNT for count in usage):
         usage, found = _storable(usage)
         anomalies += found
-    values = [getattr(exchange, name) for name in _FLAT]
+    values = list(_own(exchange))
     values += usage
     values += astuple(exchange.timing)
     values += astuple(exchange.sizes)

@@ -5,6 +5,7 @@ only whether reasoning stands inside or beside the output, where the dialect say
 """
 
 import re
+from functools import lru_cache
 from typing import Any
 
 from mitmeter.exchange import Source, Usage
@@ -50,6 +51,11 @@ def plus(*values: int | None) -> int | None:
     return sum(known) if known else None
 
 
+@lru_cache(maxsize=1024)
+def _compiled(alternatives: tuple[str, ...]) -> tuple[Path, ...]:
+    return tuple(map(path, alternatives))
+
+
 class Tally:
     """The counts of one usage object, with what is odd about them."""
 
@@ -75,8 +81,11 @@ class Tally:
             self._fill(Tally(other, snapshot))
 
     def _first(self, alternatives: tuple[str, ...]) -> int | None:
-        for alternative in alternatives:
-            value = self._at(path(alternative))
+        snapshot = self._snapshot
+        for steps in _compiled(alternatives):
+            if not steps or steps[0] not in snapshot:
+                continue
+            value = self._at(steps)
             if (count := whole(value)) is not None:
                 return count
             if value is not None:

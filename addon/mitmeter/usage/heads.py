@@ -41,6 +41,8 @@ def limits(headers: Headers) -> dict[str, str] | None:
 def retry_after(headers: Headers, now: float) -> float | None:
     """Return the seconds to wait that the server asks for; `now` is the time of its answer, in epoch seconds."""
     told = {name.lower(): value.strip() for name, value in headers if "etry-" in name}
+    if not told:
+        return None
     for name, unit in (("retry-after-ms", 0.001), ("x-ms-retry-after-ms", 0.001), ("retry-after", 1.0)):
         value = told.get(name, "")
         if re.fullmatch(r"\d{1,9}(\.\d{1,9})?", value):

@@ -73,6 +73,8 @@ def first_text(document: Any, paths: tuple[str, ...]) -> str | None:
         steps = path(text)
         if steps[0] not in document:
             continue
+        if len(steps) == 1 and isinstance(value := document[steps[0]], str) and value:
+            return value
         for _, value in walk(document, steps):
             if isinstance(value, str) and value:
                 return value

@@ -49,7 +49,15 @@ def names_session(name: str) -> bool:
     return _NAMED.fullmatch(name) is not None and _ANOTHER.search(name) is None
 
 
+@lru_cache(maxsize=1024)
+def may_name_session(name: str) -> bool:
+    """Say the same of a name in any case."""
+    return names_session(name.lower())
+
+
 def _in_headers(headers: Headers, preferred: Iterable[str]) -> str | None:
+    if not preferred and not any(may_name_session(name) for name, _ in headers):
+        return None
     fields = {name.lower(): value.strip() for name, value in reversed(headers)}
     named = sorted(filter(names_session, fields), key=lambda name: ("affinity" in name, name))
     return next((fields[name][:LONGEST_ID] for name in (*preferred, *named) if fields.get(name)), None)
