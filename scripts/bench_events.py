@@ -15,9 +15,10 @@ from msgspec import to_builtins
 
 from mitmeter.archive.record import encode
 from mitmeter.archive.segments import SegmentWriter
-from mitmeter.exchange import Answer, Exchange, Opening, Outcome
+from mitmeter.exchange import Answer, Exchange, Headers, Opening, Outcome
 from mitmeter.recorder import Recorder
 from mitmeter.redact import Redacted
+from mitmeter.shelf import Item, Shelf
 from mitmeter.usage.registry import Match, find
 
 EVENTS = 300
@@ -127,40 +128,95 @@ def best_us(work: Callable[[], object], number: int = 10) -> float:
     return min(timeit.repeat(work, number=number, repeat=15, timer=time.thread_time)) / number * 1e6
 
 
-def recorded(stream: Stream, match: Match, body: bytes) -> Callable[[], tuple[Exchange, Redacted]]:
+def opening(path: str, body: bytes, headers: Headers = HEAD) -> Opening:
+    address = f"http://h{path}"
+    return Opening(flow_id="b" * 36, started=1.0, zero=0.0, method="POST", url=address, headers=headers, body=body)
+
+
+def fed(stream: Stream, match: Match, body: bytes) -> Callable[[], Recorder]:
+    """What reads a stream: codings, framing, usage."""
     _, path, content_type, wire, _ = stream
-    opening = Opening(
-        flow_id="b" * 36, started=1.0, zero=0.0, method="POST", url=f"http://h{path}", headers=HEAD, body=body
-    )
+    asked = opening(path, body)
     answer = Answer(status=200, headers=(("content-type", content_type), ("set-cookie", "a=b")))
     chunks = [(piece, 0.01 * at) for at, piece in enumerate(wire)]
 
-    def work() -> tuple[Exchange, Redacted]:
-        recorder = Recorder(opening, match, secret=SECRET)
+    def work() -> Recorder:
+        recorder = Recorder(asked, match, secret=SECRET)
         recorder.answer(answer, 0.0)
         for at in range(0, len(chunks), TOGETHER):
             recorder.feed_all(chunks[at : at + TOGETHER])
-        return recorder.close(Outcome.COMPLETE, 9.0)
+        return recorder
 
     return work
 
 
+def recorded(stream: Stream, match: Match, body: bytes) -> Callable[[], tuple[Exchange, Redacted]]:
+    """What makes a row and a redacted capture of it."""
+    work = fed(stream, match, body)
+    return lambda: work().close(Outcome.COMPLETE, 9.0)
+
+
+ASKED = {"model": "gpt-4o", "temperature": 0.7, "messages": [{"role": "user", "content": "Where does it rain? " * 15}]}
+ANSWERED = {
+    "id": "chatcmpl-1",
+    "object": "chat.completion",
+    "created": 1767225600,
+    "model": "gpt-4o-2024-08-06",
+    "choices": [{"index": 0, "message": {"role": "assistant", "content": "In Bergen. " * 10}, "finish_reason": "stop"}],
+    "usage": {"prompt_tokens": 60, "completion_tokens": 2, "total_tokens": 62},
+}
+FIELDS = (
+    *(("Host", "api.openai.com"), ("Accept", "application/json"), ("Accept-Encoding", "gzip, deflate")),
+    *(("Connection", "keep-alive"), ("User-Agent", "bench/1.0"), ("Content-Type", "application/json")),
+    *(("Authorization", f"Bearer {'a1B2c3D4' * 5}"), ("X-Stainless-Lang", "python"), ("X-Stainless-OS", "Linux")),
+)
+TOLD = (
+    *(("Date", "Sat, 28 Nov 2026 03:00:00 GMT"), ("Content-Type", "application/json"), ("Server", "cloudflare")),
+    *(("x-ratelimit-limit-requests", "10000"), ("x-ratelimit-remaining-requests", "9999"), ("cf-ray", "8d0f-FRA")),
+    *(("openai-processing-ms", "321"), ("set-cookie", "__cf_bm=abcdefghijklmnopqrstuvwxyz; path=/")),
+)
+ROWS = 64
+
+
+def small(folder: Path) -> str:
+    """A small JSON exchange, from its bytes to the database, where `ROWS` are written together."""
+    asked = opening("/v1/chat/completions", dumps(ASKED).encode(), FIELDS)
+    match, body, chance = find("POST", "api.openai.com", "/v1/chat/completions"), dumps(ANSWERED).encode(), Random(1)
+
+    def record() -> tuple[Exchange, Redacted]:
+        recorder = Recorder(asked, match, secret=SECRET)
+        own = ("x-request-id", f"req_{chance.getrandbits(64):016x}")
+        recorder.answer(Answer(status=200, reason="OK", headers=(*TOLD, own)), 0.1)
+        recorder.whole(body, 0.2)
+        return recorder.close(Outcome.COMPLETE, 0.2)
+
+    def together() -> list[Item]:
+        return [record() for _ in range(ROWS)]
+
+    with Shelf(folder) as shelf:
+        made, items = best_us(together, 1) / ROWS, together()
+        written = best_us(lambda: shelf.write(items, 1.0, {}), 1) / ROWS
+    sizes = f"{len(asked.body or b''):,} and {len(body):,} bytes of JSON"
+    return f"  {sizes}: {made + written:6.0f}   recorder and redaction {made:4.0f}, capture and row {written:4.0f}"
+
+
 def lines(folder: Path) -> Iterator[str]:
-    small = b'{"model":"m","stream":true,"messages":[]}'
-    yield "stream             events    kB  json.loads  recorder  us/event   MB/s  ratio"
+    small_body = b'{"model":"m","stream":true,"messages":[]}'
+    yield "                                             reading                    and recording, redacted"
+    yield "stream             events    kB  json.loads       us  us/event  ratio        us  us/event  ratio"
     for stream in (chat(), messages(), responses(), generate_content(), generate_content_array(), converse()):
         name, path, _, wire, texts = stream
         match = find("POST", "host.invalid", path)
         if match is None:
             yield f"{name:<18}no dialect reads {path}"
             continue
-        work = recorded(stream, match, small)
+        work = recorded(stream, match, small_body)
         assert work()[0].usage.output_tokens == EVENTS, name
         plain = best_us(lambda texts=texts: [json.loads(text) for text in texts])  # type: ignore[misc]
-        ours, size = best_us(work), sum(map(len, wire))
-        per_event, speed, ratio = ours / len(wire), size / ours, plain / ours
-        counted = f"{name:<18}{len(wire):>7}{size / 1000:>6.0f}"
-        yield f"{counted}{plain:>12.0f}{ours:>10.0f}{per_event:>10.2f}{speed:>7.0f}{ratio:>7.2f}"
+        read, ours = best_us(fed(stream, match, small_body)), best_us(work)
+        counted = f"{name:<18}{len(wire):>7}{sum(map(len, wire)) / 1000:>6.0f}{plain:>12.0f}"
+        columns = (f"{taken:>9.0f}{taken / len(wire):>10.2f}{plain / taken:>7.2f}" for taken in (read, ours))
+        yield counted + " ".join(columns)
     yield ""
     yield "one chat exchange, all included (recorder, redaction, CBOR, zstd), us; the bar scales with json.loads"
     stream = chat()
@@ -179,6 +235,9 @@ def lines(folder: Path) -> Iterator[str]:
         ours, limit = best_us(whole, 3), bar * plain / 735
         yield f"  request of {size:>9,} bytes: {ours:8.0f}   bar {limit:8.0f}   {ours / limit:5.2f} of it"
         writer.close()
+    yield ""
+    yield f"one small exchange, all included (and SQLite, {ROWS} in a transaction), us"
+    yield small(folder / "small")
 
 
 if __name__ == "__main__":

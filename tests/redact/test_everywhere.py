@@ -111,6 +111,7 @@ def test_a_body_that_is_cut_ends_before_a_key(secret: str, kept: int) -> None:
     assert [run for run in runs(secret) if run in left] == []
 
 
+@settings(deadline=None)
 @given(
     st.recursive(
         st.text(max_size=20) | st.integers() | st.none(),

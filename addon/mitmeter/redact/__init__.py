@@ -26,6 +26,8 @@ _ENDS = ("finish", "service_tier", "response_id")
 _NAMES = (*_WORDS, *_ENDS)
 _named = attrgetter(*_NAMES)
 _HEADS = ("request_headers", "response_headers", "response_trailers")
+_BODIES = ("request_body", "response_body")
+_SMALL = 1 << 14
 _PLACES = ("url", "path", "method", "reason")
 
 
@@ -71,9 +73,10 @@ class Redactor:
         cleaned = self.body(data, cut=True)
         return text if cleaned is None or cleaned is data else cleaned.decode("utf-8", "replace")
 
-    def _clear(self, texts: Iterable[str]) -> bool:
-        """Say whether nothing has to go from any of these texts; the answer may be no too often."""
+    def _clear(self, texts: Iterable[str], *bodies: bytes | None) -> bool:
+        """Say whether nothing has to go from any of these texts and bodies; the answer may be no too often."""
         lines = "\n".join(texts).encode("utf-8", "surrogatepass")
+        lines = b"\n".join((lines, *filter(None, bodies))) if bodies else lines
         try:
             return is_clear(lines, self._policy.pii) and (self._known is None or not self._known.find(lines))
         except TooMany:
@@ -87,32 +90,55 @@ class Redactor:
             for name, value in headers
         )
 
+    def both(self, exchange: Exchange, capture: Capture, *, stream: bool = True) -> tuple[Exchange, Redacted]:
+        """Take the credentials out of a row and its capture; one pass over what is small tells if there are any."""
+        row, fields = _placed(exchange), self._placed(capture)
+        small = [name for name in _BODIES if len(fields[name] or b"") <= _SMALL and not (stream and name == _BODIES[1])]
+        if not self._clear([*_texts(row), *_told(fields)], *(fields[name] for name in small)):
+            return self._row(row), self._captured(fields, stream)
+        self._empty(fields, stream, but=small)
+        return row, Redacted(**fields)
+
     def capture(self, capture: Capture, *, stream: bool = True) -> Redacted:
         """Take the credentials out of a capture; `stream` says that its response may spell them out in pieces."""
+        return self._captured(self._placed(capture), stream)
+
+    def _placed(self, capture: Capture) -> dict[str, Any]:
+        """Return a capture's members, headers and URL without what goes by its name or place."""
         fields: dict[str, Any] = asdict(capture)
-        heads = {name: redact_headers(fields[name], self._policy) for name in _HEADS if fields[name] is not None}
-        fields |= heads
+        for name in _HEADS:
+            if (headers := fields[name]) is not None:
+                fields[name] = redact_headers(headers, self._policy)
         fields["url"], fields["path"] = redact_url(capture.url), redact_path(capture.path)
-        told = chain.from_iterable(chain.from_iterable(heads.values()))
-        if not self._clear([*(fields[name] or "" for name in _PLACES), *told]):
-            fields |= {name: self._headers(headers) for name, headers in heads.items()}
-            fields |= {name: self._told(fields[name]) for name in _PLACES}
-        fields["request_body"] = self.body(capture.request_body, cut=capture.request_cut > 0)
-        broken = capture.response_cut > 0 or capture.outcome is not Outcome.COMPLETE
-        fields["response_body"] = self.body(capture.response_body, cut=broken, stream=stream)
+        return fields
+
+    def _captured(self, fields: dict[str, Any], stream: bool) -> Redacted:
+        if not self._clear(_told(fields)):
+            fields |= {name: self._headers(fields[name]) for name in _HEADS if fields[name] is not None}
+            fields |= {name: self._text(fields[name]) for name in _PLACES}
+        self._empty(fields, stream)
         return Redacted(**fields)
+
+    def _empty(self, fields: dict[str, Any], stream: bool, but: Iterable[str] = ()) -> None:
+        """Take the secrets out of the bodies among a capture's members."""
+        asked, answered = _BODIES
+        if asked not in but:
+            fields[asked] = self.body(fields[asked], cut=fields["request_cut"] > 0)
+        if answered not in but:
+            broken = fields["response_cut"] > 0 or fields["outcome"] is not Outcome.COMPLETE
+            fields[answered] = self.body(fields[answered], cut=broken, stream=stream)
 
     def exchange(self, exchange: Exchange) -> Exchange:
         """Take the credentials out of a row."""
-        path = redact_path(exchange.path)
-        row = exchange if path == exchange.path else replace(exchange, path=path)
-        if self._clear(_texts(row)):
-            return row
-        clean = {name: self._told(getattr(row, name)) for name in _NAMES}
-        client = replace(row.client, agent=self._told(row.client.agent))
+        row = _placed(exchange)
+        return row if self._clear(_texts(row)) else self._row(row)
+
+    def _row(self, row: Exchange) -> Exchange:
+        clean = {name: self._text(getattr(row, name)) for name in _NAMES}
+        client = replace(row.client, agent=self._text(row.client.agent))
         return replace(row, **clean, client=client, reported=self._plain(row.reported))
 
-    def _told(self, text: str | None) -> str | None:
+    def _text(self, text: str | None) -> str | None:
         return None if text is None else self.text(text)
 
     def _plain(self, value: Any) -> Any:
@@ -121,6 +147,17 @@ class Redactor:
         if isinstance(value, dict):
             return {self.text(str(name)): self._plain(item) for name, item in value.items()}
         return [self._plain(item) for item in value] if isinstance(value, list | tuple) else value
+
+
+def _placed(exchange: Exchange) -> Exchange:
+    path = redact_path(exchange.path)
+    return exchange if path == exchange.path else replace(exchange, path=path)
+
+
+def _told(fields: dict[str, Any]) -> list[str]:
+    """Return the texts of a capture but for its bodies."""
+    headers = (fields[name] for name in _HEADS if fields[name])
+    return [*(fields[name] or "" for name in _PLACES), *chain.from_iterable(chain.from_iterable(headers))]
 
 
 def _texts(row: Exchange) -> Iterator[str]:
