@@ -63,7 +63,7 @@ def line(exchange: Exchange, ident: int) -> str:
     """Return one log line."""
     model = printable(exchange.model or exchange.request_model) or UNKNOWN
     status = "-" if exchange.status is None else str(exchange.status)
-    place = f"{exchange.provider or UNKNOWN} {model} {printable(exchange.path)}"
+    place = f"{printable(exchange.provider) or UNKNOWN} {model} {printable(exchange.path)}"
     return f"meter #{ident} {place} {status} {remark(exchange)}"
 
 

@@ -56,7 +56,8 @@ class _Rows:
         self.columns, self.shrinking, self.cells = columns, shrinking, list[tuple[str | Text, ...]]()
 
     def add_row(self, *cells: str | Text) -> None:
-        self.cells.append(cells)
+        # Texts, since rich takes what is in brackets for a style of its own; and rows may come from another's archive.
+        self.cells.append(tuple(cell if isinstance(cell, Text) else Text(printable(cell)) for cell in cells))
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         names = [column.removesuffix(">") for column in self.columns]
@@ -214,7 +215,7 @@ def _facts(row: Row) -> Iterator[tuple[str, str | Text]]:
     yield "bytes", f"{sizes.request_bytes:,} sent, {sizes.response_bytes:,} received, {sizes.decoded_bytes:,} decoded"
     said = " (as the provider says)" if exchange.cost_source == "provider" else ""
     yield "cost", "" if exchange.cost_usd is None else f"${exchange.cost_usd:.6f}{said}"
-    yield "odd", Text(", ".join(exchange.anomalies), "yellow")
+    yield "odd", Text(printable(", ".join(exchange.anomalies)), "yellow")
 
 
 def _message(name: str, head: str, headers: Headers | None, body: bytes | None) -> Iterator[RenderableType]:

@@ -5,34 +5,33 @@ sound that is damaged, so that it gets past the first byte.
 """
 
 import base64
-import gzip
 import io
 import json
-import tempfile
-import zlib
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
-from functools import cache
+import re
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from random import Random
 from typing import Any
 
-import brotli  # type: ignore[import-untyped]  # it has no stubs
 import msgspec
-import zstandard
-from mitmproxy.io import tnetstring
+from rich.console import Console
 
 import corpus
 from fuzz.bodies import FRAMINGS, body, matches, said
-from mitmeter import flows
+from fuzz.making import JUNK, captured, coded, cut, damaged, events, listed, logs, planted, scratch, unlike
+from mitmeter import flows, summary, tables
 from mitmeter.archive.content import content, records
 from mitmeter.archive.record import RecordError, decode, encode, verify
 from mitmeter.archive.segments import SegmentError, SegmentReader, SegmentWriter
-from mitmeter.exchange import Answer, Capture, Exchange, Headers, Opening, Outcome, Place, Usage
+from mitmeter.exchange import Answer, Exchange, Headers, Opening, Outcome, Place, Usage
+from mitmeter.inflight import InFlight
 from mitmeter.recorder import Limits, Recorder
 from mitmeter.recordings import Unreadable, metered, recorded
-from mitmeter.redact import Redacted, Redactor, redact
+from mitmeter.redact import Redacted, Redactor
 from mitmeter.session import OPEN, Session
+from mitmeter.store.surface import to_json
+from mitmeter.terminal import as_json
 from mitmeter.usage.errors import LIMIT
 from mitmeter.usage.registry import Match, find
 from mitmeter.wire import MessageDecoder
@@ -41,56 +40,9 @@ from mitmeter.wire.codings import Codings
 TIGHT = Limits(body=1 << 12, decoded=1 << 16, message=1 << 10, ratio=50)
 ROOMY = Limits(body=1 << 20, decoded=1 << 22, message=1 << 20)
 TYPES = (*FRAMINGS, "", "text/html", "audio/wav", "application/jsonl", "nonsense;;;")
-JUNK = (
-    *(b'"', b"\\", b"{" * 50, b"]" * 9, b"\n\n", b"\r", b"data:", b"null", b"NaN", b"1e999", b"\\ud800", b"\\u0000"),
-    *(b"\x00\x00\x00\x10" * 4, b"\xff" * 8, b"\xef\xbb\xbf", b"[", b",", b"\x1f\x8b\x08", b"\\u0075", b"\x1b[2J", b""),
-    *(b'"usage":{', b'"error":', b"event: error\n", b": ping\n\n", b"\x28\xb5\x2f\xfd", b"\xe2\x80\xa8", b"[[" * 2000),
-)
-KEYS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.+/=~:!$"
-SHAPES = ("sk-ant-api03-%s", "sk-proj-%s", "ghp_%s", "Bearer %s", "%s", "%s%%2B", "AKIA%s")
 RUN = 12
-PLACES = ("authorization", "x-api-key", "cookie", "basic", "query", "proxy-authorization")
 
 type Target = Callable[[Random], None]
-
-
-def damaged(whole: bytes, chance: Random) -> bytes:
-    """Return the bytes with a few of them gone, doubled, changed, or junk among them."""
-    for _ in range(chance.choice((0, 0, 1, 1, 2, 5))):
-        at, gone = chance.randint(0, len(whole)), chance.choice((0, 0, 1, 4, 30, 400))
-        kind = chance.randint(0, 4)
-        if kind == 0 and whole:
-            place = min(at, len(whole) - 1)
-            whole = whole[:place] + bytes((whole[place] ^ 1 << chance.randint(0, 7),)) + whole[place + 1 :]
-        elif kind == 1:
-            whole = whole[:at] + whole[max(0, at - 40) : at] + whole[at:]
-        else:
-            junk = chance.choice(JUNK) if kind < 4 else chance.randbytes(chance.randint(0, 40))
-            whole = whole[:at] + junk + whole[at + gone :]
-    return whole
-
-
-def cut(whole: bytes, chance: Random) -> Iterator[bytes]:
-    """Yield the bytes in pieces."""
-    sizes = chance.choice(((1,), (1, 2, 7), (3, 50), (400, 9000), (1 << 20,)))
-    at = 0
-    while at < len(whole):
-        size = chance.choice(sizes)
-        yield whole[at : at + size]
-        at += size
-
-
-def coded(whole: bytes, coding: str, chance: Random) -> bytes:
-    """Return the bytes in a coding, perhaps only in part."""
-    codes: dict[str, Callable[[bytes], bytes]] = {
-        "gzip": lambda data: gzip.compress(data, 1),
-        "deflate": lambda data: zlib.compress(data, 1) if chance.random() < 0.5 else zlib.compress(data, 1)[2:-4],
-        "br": lambda data: brotli.compress(data, quality=1),
-        "zstd": lambda data: zstandard.ZstdCompressor(level=1).compress(data),
-    }
-    for one in coding.split(", "):
-        whole = codes[one](whole) if one in codes else whole
-    return whole[: chance.randint(0, len(whole))] if chance.random() < 0.2 else whole
 
 
 def sound(row: Exchange) -> None:
@@ -217,32 +169,6 @@ def sockets(chance: Random) -> None:
         sound(row)
 
 
-def planted(chance: Random) -> tuple[str, Headers, str]:
-    """Return a secret, and the headers and the query in which it is sent."""
-    secret = chance.choice(SHAPES).replace("%s", "".join(chance.choices(KEYS, k=chance.randint(16, 60)))).split(" ")[-1]
-    place = chance.choice(PLACES)
-    if place == "query":
-        escaped = "".join(
-            f"%{byte:02X}" if chance.random() < 0.5 or chr(byte) in "+&#%" else chr(byte) for byte in secret.encode()
-        )
-        return secret, (), f"?key={escaped}"
-    if place == "basic":
-        return secret, (("Authorization", f"Basic {base64.b64encode(f'u:{secret}'.encode()).decode()}"),), ""
-    if place == "cookie":
-        return secret, (("Cookie", f"a=1; s={secret.replace(';', '')}"),), ""
-    return secret, ((place.title(), f"Bearer {secret}" if "auth" in place else secret),), ""
-
-
-def events(text: str, chance: Random) -> bytes:
-    """Return a chat stream that spells a text out in pieces."""
-    told, at = [], 0
-    while at < len(text):
-        size = chance.choice((1, 3, 10, 40))
-        told.append({"choices": [{"index": 0, "delta": {"content": text[at : at + size]}}]})
-        at += size
-    return b"".join(b"data: %s\n\n" % json.dumps(one).encode() for one in told)
-
-
 def redaction(chance: Random) -> None:
     """A key in a request, and again in both bodies: no run of it is left, and JSON stays JSON."""
     secret, headers, query = planted(chance)
@@ -284,32 +210,6 @@ def bodies(chance: Random) -> None:
     redactor.text(with_secret.decode("utf-8", "surrogateescape"))
 
 
-def captured(chance: Random) -> Redacted:
-    """Return a capture of anything."""
-
-    def text() -> str:
-        return chance.choice(JUNK[:-1]).decode("utf-8", "surrogateescape") + str(chance.randint(0, 99))
-
-    headers = tuple((text(), text()) for _ in range(chance.randint(0, 6)))
-    return redact(
-        Capture(
-            flow_id=text(),
-            started=chance.choice((0.0, 1.7e9, -1.0, 1e300)),
-            method=text(),
-            url=f"https://h/{text()}",
-            path=text(),
-            http_version="HTTP/2",
-            outcome=chance.choice(tuple(Outcome)),
-            request_headers=chance.choice((None, headers)),
-            request_body=chance.choice((None, b"", chance.randbytes(90))),
-            status=chance.choice((None, 200, 599)),
-            response_headers=headers,
-            response_body=chance.choice((None, b"{}", b"x" * 3000)),
-            coding=chance.choice((None, "br")),
-        )
-    )
-
-
 def codec(chance: Random) -> None:
     """Records: what is written comes back, what is damaged is a RecordError or a record of the right types."""
     data = encode(chance.choice((0, 7, 2**63 - 1)), captured(chance), chance.choice((None, {"a": [1, None, "é"]})))
@@ -346,46 +246,6 @@ def _read(folder: Path, place: Place, data: bytes) -> None:
         assert SegmentReader(folder).read(place) == data
 
 
-@cache
-def logs() -> tuple[bytes, ...]:
-    """Return a flow file and a HAR log, each with an exchange and a WebSocket."""
-    from cli.test_import import CHAT, entry, flow, har, socket, socket_har, written
-
-    with scratch() as folder:
-        made = (
-            written(folder / "flows", flow(), socket()),
-            har(folder / "har", entry(CHAT, {"text": "{}", "mimeType": "application/json"})),
-            socket_har(folder / "socket"),
-        )
-        return tuple(path.read_bytes() for path in made)
-
-
-def twisted(value: Any, chance: Random) -> Any:
-    """Return a value with one of its parts, at any depth, replaced by one of another kind."""
-    if isinstance(value, dict) and value and chance.random() < 0.9:
-        name = chance.choice(list(value))
-        return {**value, name: twisted(value[name], chance)}
-    if isinstance(value, list | tuple) and value and chance.random() < 0.9:
-        at = chance.randrange(len(value))
-        return [*value[:at], twisted(value[at], chance), *value[at + 1 :]]
-    return chance.choice((None, b"", b"\xff\n", "x", "", 0, -1, 2**70, 1e300, True, [], {}, [None], {"a": 1}))
-
-
-def unlike(data: bytes, chance: Random) -> bytes:
-    """Return a log that is well-formed, with something in it of another kind."""
-    if data.startswith(b"{"):
-        return json.dumps(twisted(json.loads(data), chance), default=repr).encode()
-    return b"".join(tnetstring.dumps(twisted(state, chance)) for state in states(data))
-
-
-@cache
-def states(data: bytes) -> list[Any]:
-    file, found = io.BytesIO(data), []
-    while file.tell() < len(data):
-        found.append(tnetstring.load(file))
-    return found
-
-
 def imports(chance: Random) -> None:
     """Flow files and HAR logs, damaged: flows, and then at most that it is not readable."""
     with scratch() as folder:
@@ -398,13 +258,36 @@ def imports(chance: Random) -> None:
                     metered(flow, reader, TIGHT, b"s" * 32)
 
 
-@contextmanager
-def scratch() -> Iterator[Path]:
-    with tempfile.TemporaryDirectory(prefix="fuzz-") as folder:
-        yield Path(folder)
+def shown(chance: Random) -> None:
+    """What people are shown, of anything: no sign of it moves a cursor, rings or begins a line."""
+    one = listed(chance)
+    redacted = captured(chance)
+    under_way = InFlight(
+        flow_id="f",
+        started=1.7e9,
+        elapsed_ms=1.0,
+        method="POST",
+        host="h",
+        path=one.exchange.path,
+        provider=one.exchange.provider,
+        model=one.exchange.model,
+        client=one.exchange.client,
+    )
+    told = io.StringIO()
+    console = Console(file=told, width=chance.choice((40, 160)), highlight=False, force_terminal=False)
+    console.print(tables.exchanges([one]))
+    console.print(tables.under_way([under_way]))
+    for part in tables.exchange(one, decode(encode(1, redacted))):
+        console.print(part)
+    lines = (tables.tail_line(one), summary.line(one.exchange, 1), summary.remark(one.exchange), summary.totals([]))
+    text = "\n".join((told.getvalue(), *lines))
+    assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2028\u2029]", text), ascii(text)
+    assert not any(line.startswith("meter #9") for line in text.splitlines())
+    assert not any("\n" in line or "\r" in line for line in lines)
+    assert as_json(to_json(one)).isascii()
 
 
 TARGETS: dict[str, Target] = {
     target.__name__: target
-    for target in (dialects, recordings, decoders, codings, sockets, redaction, bodies, codec, archive, imports)
+    for target in (dialects, recordings, decoders, codings, sockets, redaction, bodies, codec, archive, imports, shown)
 }
