@@ -179,12 +179,12 @@ def _start(context: click.Context, tool: str, arguments: tuple[str, ...]) -> NoR
 @click.option("--port", default=8082, show_default=True, type=click.IntRange(0, 65535), help="0: one that is free.")
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
 @click.pass_obj
-def serve(folder: Path, port: int, host: str) -> None:
-    """Serve the page and its API from this meter_dir, until Ctrl-C; prints the address with its token."""
+def serve(place: Place, port: int, host: str) -> None:
+    """Serve the page and its API from this meter_dir or fleet, until Ctrl-C; prints the address with its token."""
     from mitmeter.dashboard.serving import serve as run
 
     try:
-        run(folder, port, host, lambda url: click.echo(url))
+        run(place, port, host, lambda url: click.echo(url))
     except OSError as error:
         fail(error)
 

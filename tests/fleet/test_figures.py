@@ -55,7 +55,8 @@ FILTERS = [
 @pytest.mark.parametrize("sort", SORTS)
 def test_pages(both: Both, sort: str, order: Any) -> None:
     here = sorting.page(both.store.connection, both.facts, Filter(), sort, order, 40, 20)
-    assert [row.id for row in both.figures.page(Filter(), sort, order, 40, 20)] == here
+    rows, total = both.figures.page(Filter(), sort, order, 40, 20)
+    assert [row.id for row in rows] == here and total == 250
 
 
 def near(found: Any) -> Any:

@@ -8,14 +8,15 @@ from typing import Any, Self
 from harness.client import Headers, Reply, fetch
 from mitmeter.dashboard.desk import Desk
 from mitmeter.dashboard.server import Server
+from mitmeter.fleet.address import Address
 
 TOKEN = "0123456789abcdef" * 4
 
 
 class Served:
-    """Serves a meter_dir from `__enter__` on; `get` and `ask` come with the token unless headers are given."""
+    """Serves a meter_dir or fleet from `__enter__` on; `get` and `ask` come with the token unless headers are given."""
 
-    def __init__(self, folder: Path, host: str = "127.0.0.1") -> None:
+    def __init__(self, folder: Path | Address, host: str = "127.0.0.1") -> None:
         self.folder = folder
         self.port = 0
         self.url = ""

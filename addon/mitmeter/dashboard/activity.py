@@ -14,8 +14,7 @@ from mitmeter.dashboard import asked
 from mitmeter.dashboard.asked import Page
 from mitmeter.dashboard.desk import Desked
 from mitmeter.dashboard.entry import entry
-from mitmeter.dashboard.reader import Database, Unreadable
-from mitmeter.local import Local
+from mitmeter.dashboard.source import Source, Unreadable, go_on
 from mitmeter.store import sorting
 from mitmeter.store.filters import Filter
 from mitmeter.store.rows import Row
@@ -47,19 +46,10 @@ class Questions(Desked):
         raise NotImplementedError
 
 
-def listed(database: Database, idents: list[int]) -> list[Json]:
-    """The entries of rows, in the order of their ids given."""
-    rows = {row.id: row for row in database.store.rows(wanted=Filter(idents=tuple(idents)))}
-    return [entry(rows[ident]) for ident in idents if ident in rows]
-
-
-def paged(database: Database, wanted: Filter, page: Page, narrow: bool) -> bytes:
-    """A page with how many there are; `narrow` says that the facts know it faster."""
-    store, offset = database.store, (page.number - 1) * page.limit
-    facts = database.facts if narrow else None
-    idents = sorting.page(store.connection, facts, wanted, page.sort, page.order, page.limit, offset)
-    total = store.requests(wanted) if facts is None else sorting.number(facts, wanted)
-    return told(page, listed(database, idents), total)
+def paged(source: Source, wanted: Filter, page: Page) -> bytes:
+    """A page with how many there are."""
+    rows, total = source.page(wanted, page.sort, page.order, page.limit, (page.number - 1) * page.limit)
+    return told(page, [entry(row) for row in rows], total)
 
 
 def told(page: Page, data: list[Json], total: int, **more: Any) -> bytes:
@@ -78,7 +68,7 @@ class Activity(Questions):
             return await self._search(choice, page, asked.seconds(self.given))
         narrow = sorting.needs_facts(choice.filter, page.sort, (page.number - 1) * page.limit)
         ask = self.desk.ask_sums if narrow else self.desk.lists.ask
-        body = await ask(partial(paged, wanted=choice.filter, page=page, narrow=narrow), self.gone)
+        body = await ask(partial(paged, wanted=choice.filter, page=page), self.gone)
         return told(page, [], 0) if body is None else body
 
     async def _search(self, choice: Choice, page: Page, seconds: float) -> bytes:
@@ -90,21 +80,24 @@ class Activity(Questions):
         return told(page, [], 0, searched=searched) if body is None else body
 
 
-def found(database: Database, choice: Choice, page: Page, seconds: float) -> bytes:
+def found(source: Source, choice: Choice, page: Page, seconds: float) -> bytes:
     """What a search of captures finds in about so many seconds, newest first."""
-    deadline, store = time.monotonic() + seconds, database.store
+    deadline, metered = time.monotonic() + seconds, source.metered
     wanted = replace(choice.filter, captured=True)
     before, searched, rows = None, 0, list[Row]()
-    while some := store.rows(limit=SEARCHED_TOGETHER, before=before, wanted=wanted):
-        hits = choosing.matching(Local(database.folder, store), some, choice, database.go_on, log.debug)
-        rows += sorted((row for row, _ in hits), key=lambda row: -row.id)
+    while some := metered.rows(limit=SEARCHED_TOGETHER, before=before, wanted=wanted):
+        places = {row.id: -at for at, row in enumerate(some)}
+        hits = choosing.matching(metered, some, choice, partial(go_on, source), log.debug)
+        rows += sorted((row for row, _ in hits), key=lambda row: places[row.id])
         before, searched = some[0].id, searched + len(some)
         if len(rows) >= page.limit or time.monotonic() > deadline:
             break
     if len(rows) > page.limit:
         rows = rows[: page.limit]
         before = rows[-1].id
-    state = {"captures": searched, "complete": not some, "next_max_id": before - 1 if some and before else None}
+    # The ids of a fleet are not in the order of its rows.
+    more = before - 1 if some and before and source.folder is not None else None
+    state = {"captures": searched, "complete": not some, "next_max_id": more}
     return told(page, [entry(row) for row in rows], len(rows), searched=state)
 
 
@@ -119,5 +112,5 @@ class Older(Questions):
         return b"[]" if body is None else body
 
 
-def _older(database: Database, wanted: Filter, limit: int) -> bytes:
-    return msgspec.json.encode([entry(row) for row in database.store.rows(limit=limit, wanted=wanted)])
+def _older(source: Source, wanted: Filter, limit: int) -> bytes:
+    return msgspec.json.encode([entry(row) for row in source.metered.rows(limit=limit, wanted=wanted)])

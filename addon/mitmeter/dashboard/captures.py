@@ -7,14 +7,14 @@ from typing import Any
 import msgspec
 from msgspec.structs import asdict
 
-from mitmeter import retention, shelf
+from mitmeter import retention
 from mitmeter.archive.frame import llama_swap_frame
 from mitmeter.archive.record import Record, RecordError, six_keys
 from mitmeter.conversation import Conversation, Turn, of_capture
 from mitmeter.dashboard.curl import curl
 from mitmeter.dashboard.desk import Desked
 from mitmeter.dashboard.entry import entry
-from mitmeter.dashboard.reader import Database, Unreadable
+from mitmeter.dashboard.source import Source, Unreadable
 from mitmeter.export.jsonl import capture_json
 from mitmeter.store.rows import Row
 from mitmeter.store.schema import SchemaError
@@ -39,19 +39,19 @@ class Captures(Desked):
         if view not in VIEWS:
             self.refuse(400, f"view is one of {', '.join(filter(None, VIEWS))}")
             return
-        await self._answer(ident, lambda database, number: _seen(database, number, view), view)
+        await self._answer(ident, lambda source, number: _seen(source, number, view), view)
 
     async def delete(self, ident: str) -> None:
         """Forget it for good."""
         await self._answer(ident, _forgotten, "")
 
-    async def _answer(self, ident: str, work: Callable[[Database, int], Answer], view: str) -> None:
+    async def _answer(self, ident: str, work: Callable[[Source, int], Answer], view: str) -> None:
         number = int(ident) if ident.removeprefix("-").isdecimal() and ident.isascii() and len(ident) < 20 else None
         if number is None:
             self.refuse(400, "invalid capture ID")
             return
         try:
-            answer = await self.desk.captures.ask(lambda database: work(database, min(number, LARGEST)), self.gone)
+            answer = await self.desk.captures.ask(lambda source: work(source, min(number, LARGEST)), self.gone)
         except Unreadable as error:
             self.refuse(503, str(error))
             return
@@ -68,18 +68,18 @@ class Captures(Desked):
             self.send(body)
 
 
-def _found(database: Database, ident: int) -> Found | None:
-    row = database.store.row(ident)
+def _found(source: Source, ident: int) -> Found | None:
+    row = source.metered.row(ident)
     if row is None:
         return None
     try:
-        return row, shelf.capture(database.folder, database.store, ident), None
+        return row, source.metered.capture(ident), None
     except (OSError, RecordError) as error:
         return row, None, str(error)
 
 
-def _seen(database: Database, ident: int, view: str) -> Answer:
-    found = _found(database, ident)
+def _seen(source: Source, ident: int, view: str) -> Answer:
+    found = _found(source, ident)
     if found is None:
         return 404, "capture not found"
     row, record, wrong = found
@@ -126,12 +126,15 @@ def _block(block: Block, new: bool) -> dict[str, Any]:
     return {**asdict(block), "text": text, "new": new}
 
 
-def _forgotten(database: Database, ident: int) -> Answer:
-    if database.store.place(ident) is None:
+def _forgotten(source: Source, ident: int) -> Answer:
+    if source.folder is None:
+        return 405, "what a fleet has is deleted there, see docs/fleet.md"
+    row = source.metered.row(ident)
+    if row is None or not row.has_capture:
         return 404, "capture not found"
     try:
-        with Store(database.folder / "meter.db") as store:
-            told = retention.prune(database.folder, store, [ident], rows=False)
+        with Store(source.folder / "meter.db") as store:
+            told = retention.prune(source.folder, store, [ident], rows=False)
     except (OSError, SchemaError, sqlite3.Error) as error:
         return 503, str(error)
     if told.held:

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 
 from msgspec import Struct
 
-from mitmeter.dashboard.reader import Unreadable
+from mitmeter.dashboard.source import Unreadable
 
 SHARE = 20
 QUICK_SECONDS = 0.025

@@ -11,7 +11,9 @@ import mitmeter
 from mitmeter.dashboard.dear import Dear
 from mitmeter.dashboard.doors import Answering
 from mitmeter.dashboard.feed import Feed, newest
-from mitmeter.dashboard.reader import Database, Reader, Unreadable
+from mitmeter.dashboard.reader import Reader
+from mitmeter.dashboard.source import Source, Unreadable
+from mitmeter.fleet.address import Address
 
 if TYPE_CHECKING:
     from mitmeter.telemetry.prometheus import Exposition
@@ -29,13 +31,13 @@ def _nothing() -> None:
 
 
 class Desk:
-    """For one meter_dir. Lists do not wait for sums, nor either for what reads captures."""
+    """For one meter_dir, or a fleet. Lists do not wait for sums, nor either for what reads captures."""
 
-    def __init__(self, folder: Path, surface: Surface, xsrf_cookie: str | None = None) -> None:
-        self.folder = folder
-        self.lists = Reader(folder, "lists")
-        self.sums = Reader(folder, "sums")
-        self.captures = Reader(folder, "captures")
+    def __init__(self, place: Path | Address, surface: Surface, xsrf_cookie: str | None = None) -> None:
+        self.place = place
+        self.lists = Reader(place, "lists")
+        self.sums = Reader(place, "sums")
+        self.captures = Reader(place, "captures")
         self.feed = Feed(self.lists)
         self.dear = Dear(lambda: self.lists.ask(newest))
         self.exposition: Exposing = _nothing
@@ -46,11 +48,11 @@ class Desk:
             "surface": surface,
             "xsrf_cookie": xsrf_cookie,
             "flows": "/#/flows/" if surface == "mitmweb" else None,
-            "deletes": True,
-            "in_flight": True,
+            "deletes": isinstance(place, Path),
+            "in_flight": isinstance(place, Path),
         }
 
-    async def ask_sums[T](self, work: Callable[[Database], T], gone: threading.Event) -> T | None:
+    async def ask_sums[T](self, work: Callable[[Source], T], gone: threading.Event) -> T | None:
         """Return what is read of the facts; from then on these are completed while nobody asks for anything."""
         found = await self.sums.ask(work, gone)
         if self._completing is None or self._completing.done():
@@ -69,8 +71,8 @@ class Desk:
             reader.close()
 
 
-def _more(database: Database) -> bool:
-    return database.facts.cover_more()
+def _more(source: Source) -> bool:
+    return source.complete()
 
 
 class Desked(Answering):

@@ -4,11 +4,16 @@ import asyncio
 import contextlib
 import json
 from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 from mitmeter import inflight
 from mitmeter.dashboard.entry import request
-from mitmeter.dashboard.reader import Database, Reader, Unreadable
+from mitmeter.dashboard.reader import Reader
+from mitmeter.dashboard.source import Source, Unreadable
+from mitmeter.fleet.address import Address
+from mitmeter.inflight import InFlight
 
 PERIOD = 0.25
 MISSED = 200
@@ -60,8 +65,8 @@ class Feed:
         """Return what there is to tell at the beginning: what is under way, and the rows after one that was seen."""
         await self._turn()
         newest = self._newest or 0
+        missed = [] if last is None else (await self._reader.ask(partial(_look, before=last)) or (0, []))[1]
         begin = message("inflight", {"operation": "snapshot", "requests": list(self._requests.values())})
-        missed = range(max((newest if last is None else last) + 1, newest - MISSED + 1), newest + 1)
         return [(newest, begin), *((ident, message("activity", {"id": ident})) for ident in missed)]
 
     def close(self) -> None:
@@ -78,19 +83,20 @@ class Feed:
         """Look, and tell those who listen what is new; one at a time, so that nothing falls between two looks."""
         async with self._turns:
             try:
-                found = await self._reader.ask(newest)
-                told = await asyncio.get_running_loop().run_in_executor(None, inflight.read, self._reader.folder)
+                found = await self._reader.ask(partial(_look, before=self._newest))
+                told = await asyncio.get_running_loop().run_in_executor(None, _under_way, self._reader.place)
             except (Unreadable, OSError):
                 return
-            for event in self._news(found or 0, {one.flow_id: request(one) for one in told}):
+            last, came = found or (0, [])
+            for event in self._news(last, came, {one.flow_id: request(one) for one in told}):
                 self._tell(event)
 
-    def _news(self, newest: int, requests: dict[str, Request]) -> Iterator[Event]:
+    def _news(self, newest: int, came: list[int], requests: dict[str, Request]) -> Iterator[Event]:
         before, self._newest = self._newest, newest
         known, self._requests = self._requests, requests
         if before is None:
             return
-        for ident in range(max(before, newest - MISSED) + 1, newest + 1):
+        for ident in came:
             yield ident, message("activity", {"id": ident})
         for flow_id, one in requests.items():
             if _lasting(one) != _lasting(known.get(flow_id)):
@@ -113,10 +119,19 @@ class Feed:
         ear.put_nowait(None)
 
 
-def newest(database: Database) -> int:
-    """Return the id of the newest row, 0 without any."""
-    found: int | None = database.store.connection.execute("SELECT max(id) FROM exchanges").fetchone()[0]
-    return found or 0
+def newest(source: Source) -> int:
+    """Return the id of the row that came last, 0 without any."""
+    return source.latest()
+
+
+def _look(source: Source, before: int | None) -> tuple[int, list[int]]:
+    """The id of the row that came last, and those that have come since another one."""
+    last = newest(source)
+    return last, [] if before in (None, last) else source.after(before or 0, MISSED)
+
+
+def _under_way(place: Path | Address) -> list[InFlight]:
+    return inflight.read(place) if isinstance(place, Path) else []
 
 
 def _lasting(one: Request | None) -> Request | None:

@@ -46,7 +46,7 @@ def show(folder: Path, port: int, app: Any, exposition: "Exposing") -> None:
         cookie = None if app is None else getattr(app, "settings", {}).get("xsrf_cookie_name", "_xsrf")
         desk = Desk(folder, "mitmdump" if app is None else "mitmweb", cookie)
         desk.exposition = exposition
-        server = _served(desk, port) if port else None
+        server = _served(desk, folder, port) if port else None
         _shown.append(_Shown(wanted, desk, app if _mounted(app, desk) else None, server))
 
 
@@ -73,11 +73,11 @@ def _mounted(app: Any, desk: "Desk | None") -> bool:
     return True
 
 
-def _served(desk: "Desk", port: int) -> "Server | None":
+def _served(desk: "Desk", folder: Path, port: int) -> "Server | None":
     from mitmeter.dashboard.server import Server, token_of
 
     try:
-        server = Server(desk, token_of(desk.folder), port)
+        server = Server(desk, token_of(folder), port)
     except OSError as error:
         log.warning("mitmeter: meter_port %d: %s", port, error.strerror or error)
         return None

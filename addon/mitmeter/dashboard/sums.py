@@ -10,7 +10,7 @@ import msgspec
 from mitmeter.choosing import Choice
 from mitmeter.dashboard import asked
 from mitmeter.dashboard.activity import Json, Questions
-from mitmeter.dashboard.reader import Database
+from mitmeter.dashboard.source import Source
 from mitmeter.store import figures
 from mitmeter.store.filters import Filter
 from mitmeter.store.surface import instant
@@ -41,7 +41,7 @@ class Sums(Questions):
         """Return the JSON; raises ValueError and Unreadable."""
         raise NotImplementedError
 
-    async def ask[T](self, work: Callable[[Database], T]) -> T | None:
+    async def ask[T](self, work: Callable[[Source], T]) -> T | None:
         """Return what is read on the thread for sums."""
         return await self.desk.ask_sums(work, self.gone)
 
@@ -89,7 +89,7 @@ class Values(Sums):
 
     async def make(self) -> bytes:
         """Return what there is to choose from."""
-        found = await self.ask(lambda database: figures.choices(database.facts))
+        found = await self.ask(lambda source: source.choices())
         return msgspec.json.encode(dict.fromkeys(figures.CHOSEN, ()) if found is None else found)
 
 
@@ -97,13 +97,12 @@ def _as_of(last_id: int) -> dict[str, Any]:
     return {"last_id": last_id, "as_of": instant(time.time())}
 
 
-def _models(database: Database, wanted: Filter) -> tuple[list[Json], int]:
-    facts = database.facts
-    return figures.by_model(facts, wanted), facts.last_id
+def _models(source: Source, wanted: Filter) -> tuple[list[Json], int]:
+    return source.by_model(wanted), source.last_id
 
 
-def _measured(database: Database, name: str, wanted: Filter) -> Json | None:
-    return figures.measured(database.facts, name, wanted)
+def _measured(source: Source, name: str, wanted: Filter) -> Json | None:
+    return source.measured(name, wanted)
 
 
 def _empty(wanted: Filter, buckets: int, last_id: int) -> Json:
@@ -113,15 +112,14 @@ def _empty(wanted: Filter, buckets: int, last_id: int) -> Json:
     return {**times, "step_seconds": step, "series": [], **_as_of(last_id)}
 
 
-def _series(database: Database, wanted: Filter, by: str, buckets: int, top: int) -> bytes:
-    facts = database.facts
-    span = figures.span(facts, wanted)
+def _series(source: Source, wanted: Filter, by: str, buckets: int, top: int) -> bytes:
+    span = source.span(wanted)
     if span is None:
-        return msgspec.json.encode(_empty(wanted, buckets, facts.last_id))
+        return msgspec.json.encode(_empty(wanted, buckets, source.last_id))
     since = span[0] if wanted.since is None else wanted.since
     until = max(span[1], since + 1.0) if wanted.until is None else wanted.until
     if wanted.since is not None and wanted.until is None:
         until = max(until, time.time())
-    series = figures.course(facts, wanted, by, since, until, buckets, top)
+    series = source.course(wanted, by, since, until, buckets, top)
     times = {"since": instant(since), "until": instant(until), "step_seconds": (until - since) / buckets}
-    return msgspec.json.encode({**times, "series": series, **_as_of(facts.last_id)})
+    return msgspec.json.encode({**times, "series": series, **_as_of(source.last_id)})

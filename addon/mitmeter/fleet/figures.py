@@ -4,11 +4,13 @@ Each answers as its counterpart in `mitmeter.store` does. Sums by model over who
 """
 
 import math
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from mitmeter.fleet.remote import Remote
 from mitmeter.fleet.wanted import where
-from mitmeter.metered import ALL
+from mitmeter.metered import ALL, Metered
 from mitmeter.store.figures import CHOSEN, MEASURED
 from mitmeter.store.filters import TEXTS, Filter
 from mitmeter.store.rows import Row
@@ -37,20 +39,37 @@ _IN_MINUTES = ("model", "provider", "host", "credential")
 
 
 class Figures:
-    """Of one fleet."""
+    """Of one fleet, open for reading; `stopped` is not asked, since the server ends what takes too long."""
 
     def __init__(self, remote: Remote) -> None:
+        self.metered: Metered = remote
+        self.folder: Path | None = None
+        self.stopped: Callable[[], bool] = lambda: False
         self._remote = remote
         self._ask = remote.connection.query
         self._rows, self._minutes = remote.table("exchanges"), remote.table("minutes")
 
-    def page(self, wanted: Filter, sort: str, order: Order, limit: int, offset: int) -> list[Row]:
-        """Return a page of rows, in order: ties by place, unknown before all that is known."""
+    @property
+    def last_id(self) -> int:
+        """The row that came last."""
+        return self.latest()
+
+    def complete(self) -> bool:
+        """There is nothing to be made ready."""
+        return True
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._remote.close()
+
+    def page(self, wanted: Filter, sort: str, order: Order, limit: int, offset: int) -> tuple[list[Row], int]:
+        """Return a page of rows and how many there are: ties by place, unknown before all that is known."""
         condition, given = where(wanted)
         column = "position" if SORTS[sort] == "id" else SORTS[sort]
         unknown = "FIRST" if order == "asc" else "LAST"
         by = f"{column} {order}" if column == "position" else f"{column} {order} NULLS {unknown}, position {order}"
-        return self._remote.select(f"WHERE {condition} ORDER BY {by} LIMIT {int(limit)} OFFSET {int(offset)}", given)
+        rows = self._remote.select(f"WHERE {condition} ORDER BY {by} LIMIT {int(limit)} OFFSET {int(offset)}", given)
+        return rows, self._remote.requests(wanted)
 
     def by_model(self, wanted: Filter) -> list[dict[str, Any]]:
         """Return the sums of each model, that with the most requests first; None where no row says anything."""
