@@ -158,8 +158,9 @@ class Outlets:
 
         assert self.exposition is not None
         listener = Listener(self.exposition, self.wanted.metrics_port, PATIENCE_SECONDS)
+        self._losing.append(listener.lost)
         self._closing.append(listener.close)
-        log.info("mitmeter: numbers for Prometheus at http://127.0.0.1:%d/metrics", listener.port)
+        log.info("mitmeter: numbers for Prometheus at http://127.0.0.1:%d/metrics", self.wanted.metrics_port)
 
     def _open_otlp(self, health: "Ask") -> None:
         from mitmeter.telemetry.otlp import Otlp, disabled

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 import pytest
+from receiving import until
 
 from harness import Mitm, wait_rows
 from harness.asking import ask
@@ -14,6 +15,7 @@ from harness.ports import free_port
 from provider import Provider
 
 PAGE = re.compile(r"(http://127\.0\.0\.1:\d+)/meter\S*\?token=(\w+)")
+TOKENS = re.compile(r"^gen_ai_client_inference_usage_output_tokens_total\{.*\} 24\.0$", re.MULTILINE)
 WEB = re.compile(r"(http://127\.0\.0\.1:\d+)/\?token=(\w+)")
 
 
@@ -34,7 +36,6 @@ def test_the_pages_server_has_them_too(tmp_path: Path, tool: Literal["mitmdump",
         assert len(wait_rows(proxy.meter_dir, 1)) == 1
         found = (PAGE if tool == "mitmdump" else WEB).search(proxy.output)
         assert found is not None, proxy.output
-        status, text = fetched(found[1], found[2])
-        assert status == 200
-        assert re.search(r"^gen_ai_client_inference_usage_output_tokens_total\{.*\} 24\.0$", text, re.MULTILINE)
+        assert fetched(found[1], found[2])[0] == 200
+        assert until(lambda: TOKENS.search(fetched(found[1], found[2])[1]))
         assert fetched(found[1], None)[0] in (401, 403)

@@ -115,24 +115,43 @@ def _refuse(start: Start, status: str, why: bytes) -> list[bytes]:
 
 
 class Listener:
-    """Serves `/metrics` on a port of loopback, on a thread of its own."""
+    """Serves `/metrics` on a port of loopback, on a thread of its own.
+
+    Where the port is taken, it is tried again for `patience_s`: our predecessor has it for a moment.
+    """
 
     def __init__(self, exposition: Exposition, port: int, patience_s: float) -> None:
-        """Raises OSError where the port stays taken for `patience_s`: by our predecessor it is only for a moment."""
-        deadline = time.monotonic() + patience_s
-        while True:
-            try:
-                self._server = make_server(LOOPBACK, port, application(exposition), _Server, _Quiet)
-                break
-            except OSError:
-                if time.monotonic() > deadline:
-                    raise
-                time.sleep(AGAIN_SECONDS)
-        self.port = self._server.server_port
-        self._thread = threading.Thread(target=self._server.serve_forever, name="mitmeter-metrics", daemon=True)
+        self._port = port
+        self._application = application(exposition)
+        self._deadline = time.monotonic() + patience_s
+        self._server: WSGIServer | None = None
+        self._over = threading.Event()
+        self._failed: OSError | None = None
+        self._thread = threading.Thread(target=self._run, name="mitmeter-metrics", daemon=True)
         self._thread.start()
+
+    def lost(self) -> dict[str, tuple[int, str]]:
+        """Return that it does not serve, and why, once."""
+        error, self._failed = self._failed, None
+        return {} if error is None else {"metrics_failures": (1, f"port {self._port}: {error.strerror or error}")}
 
     def close(self) -> None:
         """Stop serving."""
-        self._server.shutdown()
-        self._server.server_close()
+        self._over.set()
+        if self._server is not None:
+            self._server.shutdown()
+        self._thread.join(AGAIN_SECONDS)
+
+    def _run(self) -> None:
+        while not self._over.is_set():
+            try:
+                server = self._server = make_server(LOOPBACK, self._port, self._application, _Server, _Quiet)
+            except OSError as error:
+                if time.monotonic() > self._deadline:
+                    self._failed = error
+                    return
+                self._over.wait(AGAIN_SECONDS)
+                continue
+            with server:
+                server.serve_forever()
+            return
