@@ -194,3 +194,16 @@ def test_an_id_that_is_given_again_is_another_answer(tmp_path: Path) -> None:
     with Shelf(tmp_path / "meter") as shelf:
         shelf.write(items, 1e9, {})
     assert tokens(tmp_path / "meter") == [(10, 5), (10, 5)]
+
+
+def test_what_is_made_again_out_of_the_captures_counts_once(tmp_path: Path) -> None:
+    folder = tmp_path / "meter"
+    private_folder(folder)
+    for items in ([exchange(MADE), exchange(DONE)], [exchange(DONE), exchange(OTHER)], [exchange(OTHER)]):
+        with Shelf(folder) as shelf:
+            shelf.write(items, 1e9, {})
+    for path in folder.glob("meter.db*"):
+        path.unlink()
+    with Shelf(folder) as shelf:
+        assert shelf.recover().rows_made == 5
+    assert sorted(filter(any, tokens(folder))) == [(7, 3), (10, 5)]
