@@ -40,7 +40,7 @@ from mitmeter.telemetry.health import Health
 
 PERIOD = 0.2
 SWITCH = 0.0005
-LINGER = (0.02, 0.08)
+LINGER = (0.05, 0.1)
 BUSY = 3
 BACKLOG = 1000
 TOGETHER = 64
