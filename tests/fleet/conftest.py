@@ -19,12 +19,13 @@ _databases = itertools.count()
 class Server:
     """ClickHouse's HTTP interface on loopback; may be stopped and started again with what it holds."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder, self.port = folder, free_port()
+    def __init__(self, folder: Path, certificate: Path | None = None) -> None:
+        self.folder, self.port, self.certificate = folder, free_port(), certificate
         self.process: subprocess.Popen[str] | None = None
 
     def start(self) -> Self:
         command = [sys.executable, str(Path(__file__).with_name("server.py")), str(self.folder), str(self.port)]
+        command += [] if self.certificate is None else [str(self.certificate)]
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, encoding="utf-8")
         assert self.process.stdout is not None
         line = self.process.stdout.readline()

@@ -1,4 +1,4 @@
-"""ClickHouse's HTTP interface over the engine in this process (chDB), on loopback: `python server.py FOLDER PORT`.
+"""ClickHouse's HTTP interface over the engine in this process (chDB), on loopback: `server.py FOLDER PORT [PEM]`.
 
 As much of https://clickhouse.com/docs/interfaces/http as clickhouse-connect uses: queries and their parameters,
 settings, inserts in Native format, compressed bodies, errors with their codes, Basic authentication. One request at a
@@ -9,6 +9,7 @@ import base64
 import contextlib
 import os
 import re
+import ssl
 import sys
 import tempfile
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -140,6 +141,10 @@ def main() -> None:
     folder, port = sys.argv[1], int(sys.argv[2])
     Handler.engine = Engine(folder)
     server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
+    if len(sys.argv) > 3:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(sys.argv[3])
+        server.socket = context.wrap_socket(server.socket, server_side=True)
     print(f"ready {os.getpid()}", flush=True)  # noqa: T201
     server.serve_forever()
 
