@@ -19,6 +19,7 @@ from mitmeter.summary import line, printable
 
 SHOWN = 20_000
 LEAST = 8
+SPARE = ("reasoning", "written", "cut", "p95 ms", "p95 first", "t/s", "failed", "cached")
 STYLES = {
     Outcome.COMPLETE: "green",
     Outcome.CLIENT_ABORTED: "yellow",
@@ -50,36 +51,54 @@ def _when(started: float) -> str:
 
 
 class _Rows:
-    """A table whose columns keep their width, but those named to shrink; a column's name ends in `>` for numbers."""
+    """A table whose columns keep their width, but those named to shrink; a column's name ends in `>` for numbers.
 
-    def __init__(self, *columns: str, shrinking: tuple[str, ...]) -> None:
-        self.columns, self.shrinking, self.cells = columns, shrinking, list[tuple[str | Text, ...]]()
+    Where there is no room even so, those that are `spare` go, in that order.
+    """
+
+    def __init__(self, *columns: str, shrinking: tuple[str, ...], spare: tuple[str, ...] = ()) -> None:
+        self.columns, self.shrinking, self.spare = columns, shrinking, spare
+        self.cells = list[tuple[str | Text, ...]]()
 
     def add_row(self, *cells: str | Text) -> None:
         # Texts, since rich takes what is in brackets for a style of its own; and rows may come from another's archive.
         self.cells.append(tuple(cell if isinstance(cell, Text) else Text(printable(cell)) for cell in cells))
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        names = [column.removesuffix(">") for column in self.columns]
         table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+        widths = self._widths(options.max_width)
         # rich would take from every column alike.
-        for name, column, width in zip(names, self.columns, self._widths(names, options.max_width), strict=True):
-            side: Literal["left", "right"] = "left" if name == column else "right"
+        for at, width in widths.items():
+            name = self._name(at)
+            side: Literal["left", "right"] = "left" if name == self.columns[at] else "right"
             table.add_column(name, justify=side, no_wrap=True, overflow="ellipsis", width=width)
         for cells in self.cells:
-            table.add_row(*cells)
+            table.add_row(*(cells[at] for at in widths))
         yield table
 
-    def _widths(self, names: list[str], room: int) -> list[int]:
-        widths = [
-            max([cell_len(name), *(cell_len(str(cells[at])) for cells in self.cells)]) for at, name in enumerate(names)
-        ]
-        excess = sum(widths) + 2 * len(widths) + 1 - room
-        giving = [at for at, name in enumerate(names) if name in self.shrinking]
-        while excess > 0 and any(widths[at] > LEAST for at in giving):
+    def _name(self, at: int) -> str:
+        return self.columns[at].removesuffix(">")
+
+    def _widths(self, room: int) -> dict[int, int]:
+        """Return the width of each column that is shown."""
+        widths = {
+            at: max([cell_len(self._name(at)), *(cell_len(str(cells[at])) for cells in self.cells)])
+            for at in range(len(self.columns))
+        }
+        giving = [at for at in widths if self._name(at) in self.shrinking]
+        spare = sorted((at for at in widths if self._name(at) in self.spare), key=lambda at: self._place(at))
+
+        def excess() -> int:
+            return sum(widths.values()) + 2 * len(widths) + 1 - room
+
+        while spare and excess() > sum(max(0, widths[at] - LEAST) for at in giving):
+            del widths[spare.pop(0)]
+        while excess() > 0 and any(widths[at] > LEAST for at in giving):
             widths[max(giving, key=lambda at: widths[at])] -= 1
-            excess -= 1
         return widths
+
+    def _place(self, at: int) -> int:
+        return self.spare.index(self._name(at))
 
 
 def _outcome(exchange: Exchange) -> Text:
@@ -119,8 +138,8 @@ def sums(stats: Iterable[Stat], group: str) -> RenderableType:
     stats = list(stats)
     priced = any(stat.cost_usd is not None for stat in stats)
     columns = ("requests>", "failed>", "cut>", "in>", "cached>", "written>", "out>", "reasoning>")
-    columns += ("first ms>", "p95>", "ms>", "p95>", "t/s>", *(("$>",) if priced else ()))
-    table = _Rows(group, *columns, shrinking=(group,))
+    columns += ("first ms>", "p95 first>", "ms>", "p95 ms>", "t/s>", *(("$>",) if priced else ()))
+    table = _Rows(group, *columns, shrinking=(group,), spare=SPARE)
     for stat in stats:
         table.add_row(
             printable(stat.name) or "?",
