@@ -1,8 +1,9 @@
-"""What the page's API takes at a million rows, and what an open page costs 20 streams: `scripts/bench page [rows]`.
+"""What the page takes at a million rows, and what an open one costs 20 streams: `scripts/bench page [rows] [part]`.
 
 Times are of requests over HTTP, in another process than the server; of each the least and the median of some.
 """
 
+import multiprocessing
 import os
 import re
 import subprocess
@@ -145,35 +146,31 @@ def gaps(port: int) -> list[float]:
     return found
 
 
-@contextmanager
-def watching(place: Place) -> Iterator[None]:
-    """A page that is open: it listens, and asks anew for its rows and sums each second."""
-    over = threading.Event()
-
-    def ask() -> None:
-        while not over.is_set():
-            for path in (
-                "/api/metrics/activity?limit=50",
-                "/api/metrics/activity?sort=duration",
-                f"/api/metrics/stats?{SPAN}",
-            ):
-                place.get(path)
-            over.wait(1.0)
+def watch(place: Place) -> None:
+    """A page that is open, for ever: it listens, and asks anew for its rows and sums each second."""
 
     def listen() -> None:
-        with Connection(place.port, timeout=0.5) as connection:
-            while not over.is_set():
-                connection.request("GET", "/api/events", place.headers, cut_after=1 << 30)
+        with Connection(place.port, timeout=3600) as connection:
+            connection.request("GET", "/api/events", place.headers)
 
-    threads = [threading.Thread(target=work) for work in (ask, listen)]
-    for thread in threads:
-        thread.start()
+    threading.Thread(target=listen, daemon=True).start()
+    while True:
+        for path in ("activity?limit=50", "activity?sort=duration", f"stats?{SPAN}"):
+            place.get(f"/api/metrics/{path}")
+        time.sleep(1.0)
+
+
+@contextmanager
+def watching(place: Place) -> Iterator[None]:
+    # In a process of its own: this one measures.
+    process = multiprocessing.get_context("spawn").Process(target=watch, args=(place,), daemon=True)
+    process.start()
+    time.sleep(2.0)
     try:
         yield
     finally:
-        over.set()
-        for thread in threads:
-            thread.join()
+        process.terminate()
+        process.join()
 
 
 def streams(folder: Path, scratch: Path) -> None:
@@ -184,7 +181,7 @@ def streams(folder: Path, scratch: Path) -> None:
         place = Place(shown[1])
         alone, seen = list[float](), list[float]()
         gaps(proxy.port)
-        place.get("/api/metrics/stats")
+        place.get("/api/metrics/activity?sort=duration")
         for _ in range(ROUNDS):
             alone += gaps(proxy.port)
             with watching(place):
@@ -198,14 +195,17 @@ def streams(folder: Path, scratch: Path) -> None:
 
 def main() -> None:
     number = int(sys.argv[1]) if len(sys.argv) > 1 else 1_000_000
+    parts = set(sys.argv[2:]) or {"rows", "streams"}
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(os.environ.get("BENCH_DIR") or Path(scratch) / "meter")
         if not (folder / "meter.db").exists():
             folder.mkdir(mode=0o700)
             with Store(folder / "meter.db") as store:
                 fill(store, number, DAYS)
-        rows(folder)
-        streams(folder, Path(scratch) / "proxy")
+        if "rows" in parts:
+            rows(folder)
+        if "streams" in parts:
+            streams(folder, Path(scratch) / "proxy")
 
 
 if __name__ == "__main__":

@@ -67,6 +67,7 @@ class Activity(Questions):
         if choice.reads_captures:
             return await self._search(choice, page, asked.seconds(self.given))
         narrow = sorting.needs_facts(choice.filter, page.sort, (page.number - 1) * page.limit)
+        narrow = narrow and (page.sort != "id" or self.desk.is_complete)
         ask = self.desk.ask_sums if narrow else self.desk.lists.ask
         body = await ask(partial(paged, wanted=choice.filter, page=page), self.gone)
         return told(page, [], 0) if body is None else body

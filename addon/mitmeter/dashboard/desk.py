@@ -41,6 +41,7 @@ class Desk:
         self.feed = Feed(self.lists)
         self.dear = Dear(lambda: self.lists.ask(newest))
         self.exposition: Exposing = _nothing
+        self.is_complete = False
         self._completing: asyncio.Task[None] | None = None
         self.own_surface = "serve" if surface == "serve" else "mitmdump"
         self.about = {
@@ -55,14 +56,25 @@ class Desk:
     async def ask_sums[T](self, work: Callable[[Source], T], gone: threading.Event) -> T | None:
         """Return what is read of the facts; from then on these are completed while nobody asks for anything."""
         found = await self.sums.ask(work, gone)
-        if self._completing is None or self._completing.done():
-            self._completing = asyncio.get_running_loop().create_task(self._complete())
+        self.complete()
         return found
+
+    async def completed(self) -> None:
+        """Wait until the facts have all rows, if they can be read."""
+        if not self.is_complete:
+            await asyncio.shield(self.complete())
+
+    def complete(self) -> "asyncio.Task[None]":
+        """Have the facts completed, a piece at a time."""
+        if self._completing is None or (self._completing.done() and not self.is_complete):
+            self._completing = asyncio.get_running_loop().create_task(self._complete())
+        return self._completing
 
     async def _complete(self) -> None:
         with contextlib.suppress(Unreadable):
-            while await self.sums.ask(_more) is False:
+            while (done := await self.sums.ask(_more)) is False:
                 await asyncio.sleep(PAUSE_SECONDS)
+            self.is_complete = done is True
 
     def close(self) -> None:
         """Let go of everything, of those who listen too."""

@@ -30,6 +30,7 @@ async def _serve(place: Path | Address, port: int, host: str, say: Callable[[str
     try:
         server = Server(desk, _token(place), port, host)
         say(server.url)
+        desk.complete()
         if host not in (LOOPBACK, "localhost", "::1"):
             log.warning("others can reach this: the token opens all captures, and what is sent is not encrypted")
         await stopped.wait()

@@ -129,11 +129,13 @@ class Facts:
         found, values = conditions(wanted, self._match)
         return f"id BETWEEN ? AND ? AND {found}", [begin, end, *values]
 
-    def index(self, column: str) -> None:
-        """Have an index on a column of numbers, for places deep in its order."""
-        if column not in self._indexed:
-            self.connection.execute(f"CREATE INDEX temp.facts_{column} ON facts ({column})")
-            self._indexed.add(column)
+    def index(self, column: str) -> bool:
+        """Have an index on a column of numbers, for places deep in its order; whether it was there."""
+        if column in self._indexed:
+            return True
+        self.connection.execute(f"CREATE INDEX temp.facts_{column} ON facts ({column})")
+        self._indexed.add(column)
+        return False
 
     def remembered[T](self, what: str, wanted: Filter, make: Callable[[Filter], T], more: Callable[[T, T], T]) -> T:
         """What `make` makes of the rows that are wanted, where `more` adds what it makes of those that came since."""
