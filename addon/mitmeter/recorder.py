@@ -222,7 +222,7 @@ class Recorder:
         answered = [headers for headers in (self._answer.headers if self._answer else None, self._trailers) if headers]
         clean = Redactor(self.opening.headers, self.opening.url, answered, self.limits.policy)
         streams = self._messages is not None and self._messages.streaming
-        return clean.both(exchange, self._capture(outcome, at), stream=streams)
+        return clean.exchange(exchange), clean.capture(self._capture(outcome, at), stream=streams)
 
     def _finish(self) -> None:
         if self._codings is None or self._messages is None:

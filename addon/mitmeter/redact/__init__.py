@@ -90,50 +90,34 @@ class Redactor:
             for name, value in headers
         )
 
-    def both(self, exchange: Exchange, capture: Capture, *, stream: bool = True) -> tuple[Exchange, Redacted]:
-        """Take the credentials out of a row and its capture; one pass over what is small tells if there are any."""
-        row, fields = _placed(exchange), self._placed(capture)
-        small = [name for name in _BODIES if len(fields[name] or b"") <= _SMALL and not (stream and name == _BODIES[1])]
-        if not self._clear([*_texts(row), *_told(fields)], *(fields[name] for name in small)):
-            return self._row(row), self._captured(fields, stream)
-        self._empty(fields, stream, but=small)
-        return row, Redacted(**fields)
-
     def capture(self, capture: Capture, *, stream: bool = True) -> Redacted:
-        """Take the credentials out of a capture; `stream` says that its response may spell them out in pieces."""
-        return self._captured(self._placed(capture), stream)
+        """Take the credentials out of a capture; `stream` says that its response may spell them out in pieces.
 
-    def _placed(self, capture: Capture) -> dict[str, Any]:
-        """Return a capture's members, headers and URL without what goes by its name or place."""
+        One pass over all that is small tells whether there are any in it, which there mostly are not.
+        """
         fields: dict[str, Any] = asdict(capture)
         for name in _HEADS:
             if (headers := fields[name]) is not None:
                 fields[name] = redact_headers(headers, self._policy)
         fields["url"], fields["path"] = redact_url(capture.url), redact_path(capture.path)
-        return fields
-
-    def _captured(self, fields: dict[str, Any], stream: bool) -> Redacted:
-        if not self._clear(_told(fields)):
+        small = [name for name in _BODIES if len(fields[name] or b"") <= _SMALL and not (stream and name == _BODIES[1])]
+        if not self._clear(_told(fields), *(fields[name] for name in small)):
+            small = []
             fields |= {name: self._headers(fields[name]) for name in _HEADS if fields[name] is not None}
             fields |= {name: self._text(fields[name]) for name in _PLACES}
-        self._empty(fields, stream)
+        if "request_body" not in small:
+            fields["request_body"] = self.body(capture.request_body, cut=capture.request_cut > 0)
+        if "response_body" not in small:
+            broken = capture.response_cut > 0 or capture.outcome is not Outcome.COMPLETE
+            fields["response_body"] = self.body(capture.response_body, cut=broken, stream=stream)
         return Redacted(**fields)
-
-    def _empty(self, fields: dict[str, Any], stream: bool, but: Iterable[str] = ()) -> None:
-        """Take the secrets out of the bodies among a capture's members."""
-        asked, answered = _BODIES
-        if asked not in but:
-            fields[asked] = self.body(fields[asked], cut=fields["request_cut"] > 0)
-        if answered not in but:
-            broken = fields["response_cut"] > 0 or fields["outcome"] is not Outcome.COMPLETE
-            fields[answered] = self.body(fields[answered], cut=broken, stream=stream)
 
     def exchange(self, exchange: Exchange) -> Exchange:
         """Take the credentials out of a row."""
-        row = _placed(exchange)
-        return row if self._clear(_texts(row)) else self._row(row)
-
-    def _row(self, row: Exchange) -> Exchange:
+        path = redact_path(exchange.path)
+        row = exchange if path == exchange.path else replace(exchange, path=path)
+        if self._clear(_texts(row)):
+            return row
         clean = {name: self._text(getattr(row, name)) for name in _NAMES}
         client = replace(row.client, agent=self._text(row.client.agent))
         return replace(row, **clean, client=client, reported=self._plain(row.reported))
@@ -147,11 +131,6 @@ class Redactor:
         if isinstance(value, dict):
             return {self.text(str(name)): self._plain(item) for name, item in value.items()}
         return [self._plain(item) for item in value] if isinstance(value, list | tuple) else value
-
-
-def _placed(exchange: Exchange) -> Exchange:
-    path = redact_path(exchange.path)
-    return exchange if path == exchange.path else replace(exchange, path=path)
 
 
 def _told(fields: dict[str, Any]) -> list[str]:
