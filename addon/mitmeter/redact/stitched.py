@@ -124,9 +124,15 @@ def _pieces(name: str, data: bytes, opening: bytes | None) -> list[bytes]:
     return [rest.partition(b'"')[0] for rest in data.split(opening)[1:]]
 
 
+@lru_cache(maxsize=1)
+def _large() -> Scanner:
+    """Return what finds indexes of more than one digit."""
+    return Scanner([rb'"%s": ?[0-9]{2}' % name.encode() for name in _COUNTED], once=True)
+
+
 def _interleaved(data: bytes, indexes: list[bytes], odd: bool) -> bool:
     """Say whether an index comes back after another one of its name; `indexes` are those other than 0."""
-    if odd or any(index.endswith(b"9") for index in indexes):
+    if odd or (indexes and _large().find(data)):
         runs: dict[bytes, list[bytes]] = {}
         for name, index in _NUMBERED.findall(data):
             run = runs.setdefault(name, [])
