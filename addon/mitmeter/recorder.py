@@ -330,7 +330,7 @@ class Recorder:
             outcome=outcome,
             error=error,
             error_type=error_type,
-            finish=reading.ending if reading else None,
+            finish=reading.ending if reading and answer and answer.status < 400 else None,
             service_tier=reading.service_tier if reading else None,
             response_id=self.match.path_id(address.path) or (reading.response_id if reading else None),
             usage=usage,

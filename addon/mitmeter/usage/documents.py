@@ -17,7 +17,9 @@ from mitmeter.usage.dialect import Dialect
 from mitmeter.usage.paths import path
 from mitmeter.usage.settings import MEMBERS
 
-ERROR_MEMBERS = ("error", "errors", "message", "Message", "detail", "code", "object", "type")
+ERROR_MEMBERS = (
+    *("error", "errors", "message", "Message", "detail", "code", "object", "type", "error_type", "error_code"),
+)
 
 type Decode = Callable[[bytes], Any]
 

@@ -1,7 +1,8 @@
 """What a body says went wrong: (type, message), in the shapes that providers use.
 
 `{"error": {"type", "code", "message"}}`, `{"error": "…"}`, `{"message"}`, `{"Message"}`, `{"detail": "…"}`,
-`{"detail": [{"msg"}]}`, `{"errors": [{"message"}]}`, `{"error": "…", "error_type"}`, `[{"error": {…}}]`.
+`{"detail": [{"msg"}]}`, `{"errors": [{"code", "message"}]}`, `{"error": "…", "error_type"}`, `{"message", "error_code"}`,
+`[{"error": {…}}]`.
 """
 
 from http import HTTPStatus
@@ -16,8 +17,12 @@ def _text(value: Any) -> str | None:
     return value.strip() or None if isinstance(value, str) else None
 
 
+def _first(told: dict[str, Any], *names: str) -> str | None:
+    return next((text for name in names if (text := _text(told.get(name)))), None)
+
+
 def _of_object(error: dict[str, Any]) -> Error:
-    kind = next(filter(None, (_text(error.get(name)) for name in ("type", "code", "status"))), None)
+    kind = _first(error, "type", "code", "status")
     return kind, _text(error.get("message"))
 
 
@@ -36,12 +41,13 @@ def read_error(document: Any) -> Error:
     error = document.get("error")
     kind, message = _of_object(error) if isinstance(error, dict) else (None, _text(error))
     if message is None:
-        message = next(filter(None, (_text(document.get(name)) for name in ("message", "detail", "Message"))), None)
-    if message is None:
-        message = _listed(document.get("detail"), "msg") or _listed(document.get("errors"), "message")
+        message = _first(document, "message", "detail", "Message")
+    if message is None and (message := _listed(document.get("detail"), "msg")) is None:
+        message = _listed(document.get("errors"), "message")
+        kind = kind or _listed(document.get("errors"), "code")
     if kind is None and message is not None and not isinstance(error, dict):
         kind = _text(document.get("type")) if document.get("object") == "error" else None
-        kind = kind or _text(document.get("error_type")) or _text(document.get("code"))
+        kind = kind or _first(document, "error_type", "error_code", "code")
     return shorten(kind), shorten(message)
 
 

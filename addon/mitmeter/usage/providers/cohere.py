@@ -29,6 +29,7 @@ CHAT_V2 = Dialect(
     usage=("usage", "delta.usage"),
     counts=COUNTS,
     finish=("finish_reason", "delta.finish_reason"),
+    errors=("error", "delta.error"),
     parts=(
         Part("thinking", "delta.message.content.thinking", ("content-delta",), ("index",)),
         Part("text", "delta.message.content.text", ("content-delta",), ("index",)),
