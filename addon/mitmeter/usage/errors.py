@@ -1,8 +1,8 @@
 """What a body says went wrong: (type, message), in the shapes that providers use.
 
 `{"error": {"type", "code", "message"}}`, `{"error": "…"}`, `{"message"}`, `{"Message"}`, `{"detail": "…"}`,
-`{"detail": [{"msg"}]}`, `{"errors": [{"code", "message"}]}`, `{"error": "…", "error_type"}`, `{"message", "error_code"}`,
-`[{"error": {…}}]`.
+`{"detail": [{"msg"}]}`, `{"errors": [{"code", "message"}]}`, `{"error": "…", "error_type"}`,
+`{"message", "error_code"}`, `[{"error": {…}}]`.
 """
 
 from http import HTTPStatus
