@@ -92,12 +92,12 @@ def test_a_filter_is_kept_in_the_address_and_totals_follow(page: Any, web: Mitm)
     )
     count = page.locator(ROWS).count()
     requests = page.locator("#totals > div").first
-    page.wait_for_function("n => document.querySelector('#totals dd').textContent.startsWith(n)", arg=str(count))
+    page.wait_for_function("n => document.querySelector('#totals dd')?.textContent.startsWith(n)", arg=str(count))
     page.reload()
     page.wait_for_selector(ROWS)
     assert page.locator(ROWS).count() == count
     assert page.input_value("input[name=model]") == "gpt-4o*"
-    page.wait_for_function("n => document.querySelector('#totals dd').textContent.startsWith(n)", arg=str(count))
+    page.wait_for_function("n => document.querySelector('#totals dd')?.textContent.startsWith(n)", arg=str(count))
     assert "Requests" in requests.inner_text()
     page.select_option("select[name=outcome]", "error")
     page.wait_for_function("() => document.querySelectorAll('#done tr').length === 1")

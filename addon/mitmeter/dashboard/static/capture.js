@@ -4,7 +4,7 @@ import * as api from "./api.js";
 import { at, button, copy, el, put } from "./dom.js";
 import { showContent } from "./content.js";
 import { showConversation } from "./conversation.js";
-import { showFacts } from "./facts.js";
+import { showFacts, showName } from "./facts.js";
 import { time } from "./format.js";
 import { highlight } from "./highlight.js";
 import { showTimeline } from "./timeline.js";
@@ -82,7 +82,7 @@ export class CaptureView {
   }
 
   #head(row) {
-    put(at("capture-name"), row.model ?? row.request_model ?? "unknown model", el("small", {}, ` ${row.method} ${row.host}${row.path}`));
+    showName(at("capture-name"), row, this.told.only);
     showFacts(at("capture-facts"), row, this.told.only);
     put(at("capture-actions"),
       row.curl && button("Copy as cURL", (event) => copy(row.curl, event.currentTarget), { id: "curl" }),
