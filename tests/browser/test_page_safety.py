@@ -1,5 +1,6 @@
 """What the page shows is what strangers wrote: none of it runs; and pages of other origins get nothing from it."""
 
+import re
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -8,6 +9,7 @@ from urllib.parse import quote
 
 import pytest
 
+from browser.conftest import STATIC
 from browser.test_page import ROWS, address
 from browser.traffic import chat
 from harness import Mitm, fetch, rows, wait_rows
@@ -86,6 +88,16 @@ def test_the_policy_forbids_what_is_inline(page: Any, web: Mitm) -> None:
             setTimeout(() => done(false), 2000);
         })"""
     )
+
+
+def test_nothing_goes_in_as_markup() -> None:
+    ways = re.compile(
+        r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|srcdoc|\beval\(|new Function|https?://(?!www\.w3)"
+    )
+    written = {path.name: path.read_text(encoding="utf-8") for path in STATIC.iterdir() if path.suffix != ".svg"}
+    examples = {"app.js": 2}  # addresses for people to copy, where nothing was metered yet
+    assert {name: len(found) for name, text in written.items() if (found := ways.findall(text))} == examples
+    assert not re.search(r"<script>|style=|\son\w+=", written["index.html"])
 
 
 class Elsewhere(BaseHTTPRequestHandler):
