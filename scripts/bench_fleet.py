@@ -165,8 +165,12 @@ def many_rows(folder: Path, number: int) -> None:
             "page: choices": page.choices,
         }
         for name, work in questions.items():
+            used = time.process_time()
             taken = timed(work)
-            echo(f"{name:28}{statistics.median(taken):9.1f} ms, at most {taken[-1]:.1f}")
+            used = (time.process_time() - used) * 1000 / TIMES
+            echo(
+                f"{name:28}{statistics.median(taken):9.1f} ms, at most {taken[-1]:7.1f}, CPU of all cores {used:7.1f} ms"
+            )
 
 
 def outage(folder: Path, each: int) -> None:

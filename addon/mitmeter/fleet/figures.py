@@ -16,7 +16,8 @@ from mitmeter.store.filters import TEXTS, Filter
 from mitmeter.store.rows import Row
 from mitmeter.store.sorting import SORTS, Order
 
-NEWEST = 50_000
+# As many as the server takes up to the order of one column before it reads the others.
+NEWEST = 10_000
 LISTED = 200
 MINUTE = 60
 # As in `mitmeter.store.histogram`.
