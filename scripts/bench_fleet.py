@@ -168,9 +168,8 @@ def many_rows(folder: Path, number: int) -> None:
             used = time.process_time()
             taken = timed(work)
             used = (time.process_time() - used) * 1000 / TIMES
-            echo(
-                f"{name:28}{statistics.median(taken):9.1f} ms, at most {taken[-1]:7.1f}, CPU of all cores {used:7.1f} ms"
-            )
+            wall = f"{statistics.median(taken):9.1f} ms, at most {taken[-1]:7.1f}"
+            echo(f"{name:28}{wall}, CPU of all cores {used:7.1f} ms")
 
 
 def outage(folder: Path, each: int) -> None:

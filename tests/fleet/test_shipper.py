@@ -16,9 +16,9 @@ from conftest import Server
 from traffic import fill
 
 from mitmeter.cli import main
-from mitmeter.fleet import watermark
+from mitmeter.fleet import schema, watermark
 from mitmeter.fleet.address import address
-from mitmeter.fleet.connection import Connection
+from mitmeter.fleet.connection import Connection, FleetError
 from mitmeter.fleet.remote import Remote
 from mitmeter.fleet.shipper import Shipper, ship_from
 from mitmeter.local import Local
@@ -165,6 +165,15 @@ def test_what_the_server_would_never_take_is_left_out(
     shipper = drained(Shipper(folder, address(inside)))
     assert shipper.mark.left_out == 1 and shipper.mark.backlog == 0 and sums(inside)[0] == 59
     assert any("exchange 18 is refused" in record.getMessage() for record in caplog.records)
+
+
+@pytest.mark.parametrize("number", ["x", None, 2**70, -1], ids=str)
+def test_what_the_client_cannot_send_is_about_the_data(inside: str, number: Any) -> None:
+    connection = Connection(address(inside))
+    schema.prepare(connection)
+    with pytest.raises(FleetError) as refused:
+        connection.insert("sources", ("number", "source", "host"), [[number, "s", "h"]], "token")
+    assert refused.value.about_data
 
 
 def test_captures_that_are_gone_leave_their_rows(folder: Path, inside: str) -> None:

@@ -5,6 +5,7 @@ proxy that is metered.
 """
 
 import logging
+import struct
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from importlib.util import find_spec
@@ -47,10 +48,10 @@ class FleetError(OSError):
     `about_data` says that it refuses what was sent, and would do so again.
     """
 
-    def __init__(self, message: str, code: int | None = None) -> None:
+    def __init__(self, message: str, code: int | None = None, *, about_data: bool = False) -> None:
         super().__init__(message)
         self.code = code
-        self.about_data = code in _ABOUT_DATA
+        self.about_data = about_data or code in _ABOUT_DATA
 
 
 class Connection:
@@ -64,7 +65,9 @@ class Connection:
         except ImportError as error:
             raise FleetError(MISSING) from error
         self.address = address
-        self._errors: Any = (exceptions.ClickHouseError, OSError, ValueError)
+        # What the client itself cannot put into the columns.
+        self._unfit: Any = (exceptions.DataError, ValueError, TypeError, ArithmeticError, struct.error)
+        self._errors: Any = (exceptions.ClickHouseError, OSError, *self._unfit)
         self._client: Any = self._try(lambda: _client(clickhouse_connect, httputil, address))
         self._contexts: dict[tuple[str, tuple[str, ...]], Any] = {}
 
@@ -76,7 +79,8 @@ class Connection:
         except self._errors as error:
             code = getattr(error, "code", None)
             said = _MEANT.get(code) or _unreachable(error) or " ".join(str(error).split())[:300]
-            raise FleetError(f"ClickHouse at {self.address}: {said}", code) from error
+            unfit = code is None and isinstance(error, self._unfit)
+            raise FleetError(f"ClickHouse at {self.address}: {said}", code, about_data=unfit) from error
 
     def query(self, sql: str, given: Mapping[str, Any] | None = None, *, text: bool = True) -> list[Sequence[Any]]:
         """Return the rows of a query; `given` are its parameters, strings come as bytes where they are no `text`."""
