@@ -121,10 +121,9 @@ def test_secrets_do_not_reach_the_file(proxy: Mitm) -> None:
 
 def test_two_proxies_and_one_that_was_killed(upstream: Provider, proxy: Mitm, tmp_path: Path) -> None:
     with Mitm(upstream.url, tmp_path, meter_dir=proxy.meter_dir) as other:
-        threads = [asking(one.port, f"one-of-{one.port}", x_pace_first="2500") for one in (proxy, other)]
-        time.sleep(1.2)
+        threads = [asking(one.port, f"one-of-{one.port}", x_pace_first="6000") for one in (proxy, other)]
         agents = {f"one-of-{one.port}" for one in (proxy, other)}
-        assert {one.client.agent for one in inflight.read(proxy.meter_dir)} == agents
+        assert until(lambda: {one.client.agent for one in inflight.read(proxy.meter_dir)} == agents, 5)
         other.kill()
         assert [one.client.agent for one in inflight.read(proxy.meter_dir)] == [f"one-of-{proxy.port}"]
         assert len(files(proxy.meter_dir)) == 1
@@ -134,9 +133,8 @@ def test_two_proxies_and_one_that_was_killed(upstream: Provider, proxy: Mitm, tm
 
 def test_a_proxy_that_stops_leaves_no_file(upstream: Provider, tmp_path: Path) -> None:
     with Mitm(upstream.url, tmp_path) as proxy:
-        thread = asking(proxy.port, "cut", x_pace_first="3000")
-        time.sleep(1.2)
-        assert len(files(proxy.meter_dir)) == 1
+        thread = asking(proxy.port, "cut", x_pace_first="6000")
+        assert until(lambda: len(files(proxy.meter_dir)) == 1, 5)
         proxy.stop()
         thread.join()
         assert files(proxy.meter_dir) == []
