@@ -1,6 +1,5 @@
 """Where secrets that are known by their shape stand in bytes."""
 
-import re
 from functools import lru_cache
 
 from mitmeter.redact.pii import PII
@@ -71,26 +70,18 @@ def _openings() -> tuple[tuple[Rule, ...], Scanner]:
     return rules, Scanner([rule.anchor for rule in rules], literal=True)
 
 
-@lru_cache(maxsize=2)
-def _brief(pii: bool) -> tuple[tuple[Rule, ...], int, Scanner]:
-    """Return rules, how many of them are found by their signs (the others by their anchors), and what finds them."""
-    rules, _ = _rules(pii)
-    openings, _ = _openings()
-    signs = [*(rule.sign for rule in rules), *(re.escape(rule.anchor) for rule in openings)]
-    return (*rules, *openings), len(rules), Scanner(signs)
-
-
 def is_clear(lines: bytes, pii: bool = False) -> bool:
     """Say whether no secret stands in any of these lines, each of which may end in the middle of one.
 
     The answer may be no too often.
     """
-    rules, signs, scanner = _brief(pii)
+    if _rules(pii)[1].find(lines):
+        return False
+    rules, scanner = _openings()
     for number, end in scanner.find(lines):
         rule, stop = rules[number], lines.find(b"\n", end)
-        if number < signs or rule.cut is None:
-            return False
-        if rule.cut.match(lines, end - len(rule.anchor), stop if stop >= 0 else len(lines)):
+        at, stop = end - len(rule.anchor), stop if stop >= 0 else len(lines)
+        if rule.cut is not None and rule.cut.match(lines, at, stop):
             return False
     return True
 

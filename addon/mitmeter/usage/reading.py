@@ -21,7 +21,7 @@ from mitmeter.usage.documents import Decode, NotADocument, opener, response_deco
 from mitmeter.usage.errors import read_error
 from mitmeter.usage.paths import Path, dig, only, path, walk
 from mitmeter.usage.pieces import generated
-from mitmeter.usage.telling import DONE, finders, pinned, telling, tells, thinking
+from mitmeter.usage.telling import DONE, pinned, teller, telling, tells, thinking
 
 NOT_JSON = frozenset((DONE, b""))
 REMEMBERED = 64
@@ -254,8 +254,7 @@ class Reading:
     @property
     def tells(self) -> Tells | None:
         """What finds the messages that need to be told from now on, beside the last; None while all of them do."""
-        both = finders(self.dialect) if self.first_end is not None else None
-        return None if both is None else both[self.thought]
+        return None if self.first_end is None else teller(self.dialect, self.thought)
 
     def close(self, unseen: Iterable[Message] = ()) -> None:
         """Find the last generated token among the messages that were passed over; `unseen` are more, the last first."""

@@ -95,9 +95,9 @@ def _told(name: bytes) -> Iterator[bytes]:
     yield from (name + b": " + gap for gap in _GAPS)
 
 
-@lru_cache(maxsize=256)
-def finders(dialect: Dialect) -> tuple[Tells, Tells] | None:
-    """Return what finds the messages that tell something, thinking among it and then without it.
+@lru_cache(maxsize=512)
+def teller(dialect: Dialect, thought: bool) -> Tells | None:
+    """Return what finds the messages that tell something, thinking among it unless that was seen before.
 
     None says that messages that tell nothing cannot be passed over unseen.
     """
@@ -105,6 +105,5 @@ def finders(dialect: Dialect) -> tuple[Tells, Tells] | None:
         return None
     types = [text for part in dialect.parts if part.kind == "thinking" for text in part.types]
     values = frozenset(b'"%s"' % text.encode() for text in (*dialect.ends, *types))
-    known = frozenset(telling(dialect))
-    both = known | frozenset(thinking(dialect))
-    return finder(both - values, both & values), finder(known - values, known & values)
+    needles = frozenset((*telling(dialect), *(() if thought else thinking(dialect))))
+    return finder(needles - values, needles & values)
