@@ -27,7 +27,7 @@ _TOKENS = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_to
 _COURSE = ("requests", "input_tokens", "output_tokens", "cache_read_tokens", "reasoning_tokens")
 _SUMMED = ("requests", "errors", "aborted", *_TOKENS, "cost_usd")
 _BY_ROW = f"""
-    SELECT toNullable(model) AS name, count() AS requests, countIf(outcome IN ('error', 'unreachable')) AS errors,
+    SELECT model AS name, count() AS requests, countIf(outcome IN ('error', 'unreachable')) AS errors,
         countIf(outcome IN ('client_aborted', 'upstream_aborted')) AS aborted,
         {", ".join(f"sum({name}) AS {name}" for name in (*_TOKENS, "cost_usd"))}
     FROM {{table}} FINAL WHERE {{where}} GROUP BY name
@@ -143,7 +143,7 @@ class Figures:
         """Return sums in buckets from `since` until `until`: the `top` with the most tokens, then the rest."""
         condition, given = where(wanted)
         given |= {"begin": since, "end": until, "width": (until - since) / buckets}
-        name = "nullIf(session, '')" if by == "session" else f"toNullable({TEXTS[by]})"
+        name = "nullIf(session, '')" if by == "session" else TEXTS[by]
         found = self._ask(
             f"""
             SELECT {name} AS name,
