@@ -131,7 +131,7 @@ def turn(said: Turn) -> Iterator[str]:
     yield f"━━ {role} {'━' * (RULE - len(role))}"
     for number, block in enumerate(said.blocks):
         lines = of_block(block)
-        if number == 0 and block.kind in ("text", "tool_result"):
+        if number == 0 and (block.kind == "text" or (block.kind == "tool_result" and said.role == "tool")):
             next(lines)
             next(lines)
         yield from lines

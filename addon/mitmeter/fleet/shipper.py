@@ -235,7 +235,8 @@ class Shipper:
                 self._send(connection, lines[:half])
                 self._send(connection, lines[half:])
                 return
-            log.warning("mitmeter: exchange %d is refused: %s", lines[0].ident, error)
+            # The server's words about it may quote what was sent.
+            log.warning("mitmeter: exchange %d is refused, with ClickHouse's error %s", lines[0].ident, error.code)
             self._send_bare(connection, lines[0])
 
     def _send_bare(self, connection: Connection, line: Line) -> None:

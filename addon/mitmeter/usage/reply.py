@@ -42,7 +42,13 @@ class Reply:
 
     def _take(self, document: dict[str, Any]) -> None:
         self._number += 1
+        said: set[tuple[Any, ...]] = set()
         for part, key, value in pieces(document, self._parts):
+            # Some servers send a thought under the names of two APIs at once.
+            if isinstance(value, str) and (part.kind, key, value) in said:
+                continue
+            if isinstance(value, str):
+                said.add((part.kind, key, value))
             prefix = tuple(dig(document, path(name)) for name in part.key)
             if part.whole:
                 prefix = (self._number, *prefix)
