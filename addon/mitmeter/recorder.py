@@ -87,6 +87,7 @@ class Recorder:
         self._request_body = self._decoded_request()
         self._answer: Answer | None = None
         self._answered_at: float | None = None
+        self._content_type: str | None = None
         self._head: dict[str, str] = {}
         self._codings: Codings | None = None
         self._messages: MessageDecoder | None = None
@@ -117,13 +118,15 @@ class Recorder:
         """Take the response's head, which had arrived at `at`; `content_type` overrules how its body is framed."""
         self._answer, self._answered_at = answer, at
         self._head = {name.lower(): value for name, value in answer.headers}
+        encoded = "content-encoding" in self._head
         self._codings = Codings(
-            field_values(answer.headers, "content-encoding"),
+            field_values(answer.headers, "content-encoding") if encoded else (),
             output_limit=self.limits.decoded,
             ratio_limit=self.limits.ratio,
         )
+        self._content_type = field_value(answer.headers, "content-type")
         if content_type is None:
-            content_type = field_value(answer.headers, "content-type") or ""
+            content_type = self._content_type or ""
         self._legible = not content_type.lower().startswith(MEDIA)
         self._messages = MessageDecoder(content_type, limit=self.limits.message, stream=self._dialect.streams)
 
@@ -222,7 +225,7 @@ class Recorder:
         answered = [headers for headers in (self._answer.headers if self._answer else None, self._trailers) if headers]
         clean = Redactor(self.opening.headers, self.opening.url, answered, self.limits.policy)
         streams = self._messages is not None and self._messages.streaming
-        return clean.exchange(exchange), clean.capture(self._capture(outcome, at), stream=streams)
+        return clean.both(exchange, self._capture(outcome, at), stream=streams)
 
     def _finish(self) -> None:
         if self._codings is None or self._messages is None:
@@ -246,7 +249,7 @@ class Recorder:
     def _expects_json(self, outcome: Outcome) -> bool:
         if self._answer is None or outcome is not Outcome.COMPLETE:
             return False
-        kind = (field_value(self._answer.headers, "content-type") or "json").lower()
+        kind = (self._content_type or "json").lower()
         return "json" in kind or "event-stream" in kind
 
     def _outcome(self, outcome: Outcome, reading: Reading | None) -> Outcome:
@@ -326,7 +329,7 @@ class Recorder:
             request_model=asked,
             stream=streams,
             status=answer.status if answer else None,
-            content_type=field_value(answer.headers, "content-type") if answer else None,
+            content_type=self._content_type,
             outcome=outcome,
             error=error,
             error_type=error_type,

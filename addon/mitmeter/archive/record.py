@@ -7,7 +7,6 @@ of a key changes; new keys alone do not raise it.
 """
 
 import io
-import re
 from binascii import crc32
 from collections.abc import Container
 from itertools import accumulate, pairwise
@@ -17,6 +16,7 @@ from typing import Any
 import cbor2
 from msgspec import Struct
 
+from mitmeter.archive.fields import encode_headers, valid, written
 from mitmeter.exchange import Capture, Headers, Outcome, Timeline
 from mitmeter.redact import Redacted
 
@@ -27,7 +27,6 @@ _CRC_KEY = b"\x63crc\x1a"
 _CRC_BYTES = 4
 _NO_CRC = 2**32 - 1
 
-_SURROGATE = re.compile("[\ud800-\udfff]")
 _LARGEST = 2**63 - 1
 _STALE_ONCE_DECODED = frozenset({"content-encoding", "content-length"})
 
@@ -50,7 +49,10 @@ def encode(ident: int, redacted: Redacted, row: dict[str, Any] | None = None) ->
     `ident` is the row's id, `row` the row as a map of plain values, kept so that an archive can be read alone. Text
     that is not valid Unicode (lone surrogates) gets U+FFFD, since CBOR text has to be UTF-8.
     """
-    return sealed({**_six_keys(ident, redacted), **_other_keys(redacted), "row": row})
+    asked, joined_asked = _headers(redacted.request_headers)
+    answered, joined_answered = _headers(redacted.response_headers, _stale(redacted))
+    keys = _six_keys(ident, redacted, joined_asked, joined_answered) | _other_keys(redacted)
+    return sealed({**keys, "req_header_fields": asked, "resp_header_fields": answered, "row": row})
 
 
 def sealed(fields: dict[str, Any]) -> bytes:
@@ -132,14 +134,14 @@ def _load(stream: io.BytesIO) -> Any:
 
 def _dumps(fields: dict[str, Any]) -> bytes:
     try:
-        return cbor2.dumps(fields)
+        return cbor2.dumps(fields, default=written)
     except UnicodeEncodeError:
-        return cbor2.dumps(_valid_text(fields))
+        return cbor2.dumps(_valid_text(fields), default=written)
 
 
 def _valid_text(value: Any) -> Any:
     if isinstance(value, str):
-        return _SURROGATE.sub("\ufffd", value)
+        return valid(value)
     if isinstance(value, dict):
         return {_valid_text(name): _valid_text(item) for name, item in value.items()}
     if isinstance(value, list | tuple):
@@ -149,17 +151,23 @@ def _valid_text(value: Any) -> Any:
 
 def six_keys(record: Record) -> dict[str, Any]:
     """The record as a map of llama-swap's six keys."""
-    return _six_keys(record.ident, record.capture)
+    capture = record.capture
+    joined = _joined(capture.request_headers), _joined(capture.response_headers, _stale(capture))
+    return _six_keys(record.ident, capture, *joined)
 
 
-def _six_keys(ident: int, capture: Capture) -> dict[str, Any]:
+def _stale(capture: Capture) -> frozenset[str]:
     decoded = capture.coding is None and capture.response_body is not None
+    return _STALE_ONCE_DECODED if decoded else frozenset()
+
+
+def _six_keys(ident: int, capture: Capture, asked: Any, answered: Any) -> dict[str, Any]:
     return {
         "id": ident,
         "req_path": capture.path.partition("?")[0],
-        "req_headers": _joined(capture.request_headers),
+        "req_headers": asked,
         "req_body": capture.request_body,
-        "resp_headers": _joined(capture.response_headers, _STALE_ONCE_DECODED if decoded else frozenset()),
+        "resp_headers": answered,
         "resp_body": capture.response_body,
     }
 
@@ -191,6 +199,16 @@ def _steps(timeline: Timeline) -> list[int] | None:
     if not timeline:
         return None
     return [*timeline[0], *(step for before, at in pairwise(timeline) for step in map(sub, at, before))]
+
+
+def _headers(headers: Headers | None, left_out: frozenset[str] = frozenset()) -> tuple[Any, Any]:
+    """Headers as pairs and as a map, encoded."""
+    if headers is None:
+        return None, None
+    whole = encode_headers(headers)
+    if whole.joined is not None and left_out.isdisjoint(whole.names):
+        return whole.pairs, whole.joined
+    return whole.pairs, _joined(headers, left_out)
 
 
 def _joined(headers: Headers | None, left_out: Container[str] = ()) -> dict[str, str] | None:

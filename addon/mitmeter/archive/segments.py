@@ -75,12 +75,13 @@ class SegmentWriter:
         """
         segment = self._open or _OpenSegment(self._folder, self._compressor.compressobj(), now)
         self._open = None
-        with contextlib.ExitStack() as failed:
-            # Whatever stops it, the compressor is then ahead of the file: nothing may be added to this stream.
-            failed.callback(segment.abandon)
+        try:
             offset = segment.append(record)
-            failed.pop_all()
-        self._open = segment
+            self._open = segment
+        finally:
+            # Whatever stops it, the compressor is then ahead of the file: nothing may be added to this stream.
+            if self._open is None:
+                segment.abandon()
         if segment.size >= self._seal_size:
             # The record is written; a segment without its end reads as well as one with it.
             with contextlib.suppress(OSError):

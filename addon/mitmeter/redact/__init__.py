@@ -95,32 +95,48 @@ class Redactor:
 
         One pass over all that is small tells whether there are any in it, which there mostly are not.
         """
+        fields, small = self._begun(capture, stream)
+        if not self._clear(_told(fields), *(fields[name] for name in small)):
+            small = []
+            fields |= {name: self._headers(fields[name]) for name in _HEADS if fields[name] is not None}
+            fields |= {name: self._text(fields[name]) for name in _PLACES}
+        return self._ended(fields, small, capture, stream)
+
+    def exchange(self, exchange: Exchange) -> Exchange:
+        """Take the credentials out of a row."""
+        row = _placed(exchange)
+        if self._clear(_texts(row)):
+            return row
+        clean = {name: self._text(getattr(row, name)) for name in _NAMES}
+        client = replace(row.client, agent=self._text(row.client.agent))
+        return replace(row, **clean, client=client, reported=self._plain(row.reported))
+
+    def both(self, exchange: Exchange, capture: Capture, *, stream: bool = True) -> tuple[Exchange, Redacted]:
+        """Take the credentials out of a row and its capture, in one pass where there are none."""
+        row = _placed(exchange)
+        fields, small = self._begun(capture, stream)
+        if self._clear((*_texts(row), *_told(fields)), *(fields[name] for name in small)):
+            return row, self._ended(fields, small, capture, stream)
+        return self.exchange(exchange), self.capture(capture, stream=stream)
+
+    def _begun(self, capture: Capture, stream: bool) -> tuple[dict[str, Any], list[str]]:
+        """Return the fields of a capture, headers and addresses redacted by name, and which bodies are small."""
         fields: dict[str, Any] = asdict(capture)
         for name in _HEADS:
             if (headers := fields[name]) is not None:
                 fields[name] = redact_headers(headers, self._policy)
         fields["url"], fields["path"] = redact_url(capture.url), redact_path(capture.path)
         small = [name for name in _BODIES if len(fields[name] or b"") <= _SMALL and not (stream and name == _BODIES[1])]
-        if not self._clear(_told(fields), *(fields[name] for name in small)):
-            small = []
-            fields |= {name: self._headers(fields[name]) for name in _HEADS if fields[name] is not None}
-            fields |= {name: self._text(fields[name]) for name in _PLACES}
-        if "request_body" not in small:
+        return fields, small
+
+    def _ended(self, fields: dict[str, Any], clear: list[str], capture: Capture, stream: bool) -> Redacted:
+        """Redact the bodies that are not known to be clear."""
+        if "request_body" not in clear:
             fields["request_body"] = self.body(capture.request_body, cut=capture.request_cut > 0)
-        if "response_body" not in small:
+        if "response_body" not in clear:
             broken = capture.response_cut > 0 or capture.outcome is not Outcome.COMPLETE
             fields["response_body"] = self.body(capture.response_body, cut=broken, stream=stream)
         return Redacted(**fields)
-
-    def exchange(self, exchange: Exchange) -> Exchange:
-        """Take the credentials out of a row."""
-        path = redact_path(exchange.path)
-        row = exchange if path == exchange.path else replace(exchange, path=path)
-        if self._clear(_texts(row)):
-            return row
-        clean = {name: self._text(getattr(row, name)) for name in _NAMES}
-        client = replace(row.client, agent=self._text(row.client.agent))
-        return replace(row, **clean, client=client, reported=self._plain(row.reported))
 
     def _text(self, text: str | None) -> str | None:
         return None if text is None else self.text(text)
@@ -133,10 +149,17 @@ class Redactor:
         return [self._plain(item) for item in value] if isinstance(value, list | tuple) else value
 
 
+def _placed(row: Exchange) -> Exchange:
+    path = redact_path(row.path)
+    return row if path == row.path else replace(row, path=path)
+
+
 def _told(fields: dict[str, Any]) -> list[str]:
     """Return the texts of a capture but for its bodies."""
-    headers = (fields[name] for name in _HEADS if fields[name])
-    return [*(fields[name] or "" for name in _PLACES), *chain.from_iterable(chain.from_iterable(headers))]
+    told = [fields[name] or "" for name in _PLACES]
+    for name in _HEADS:
+        told += chain.from_iterable(fields[name] or ())
+    return told
 
 
 def _texts(row: Exchange) -> Iterator[str]:

@@ -43,6 +43,9 @@ SENSITIVE = frozenset(
     )
 )
 
+# Longer values hardly come again.
+LONGEST = 256
+
 _WORDS = re.compile(
     r"(^|[-_])(auth|authorization[0-9]*|token|jwt|bearer|secret|secrets|password|passwd|passphrase|pwd"
     r"|credential|credentials|apikey|accesskey|signature|assertion|cookie)($|[-_])"
@@ -76,10 +79,19 @@ def _is_plain(name: str, policy: Policy) -> bool | None:
 
 def redact_headers(headers: Headers, policy: Policy = DEFAULT) -> Headers:
     """Return the headers in their order, every value of a name that is not kept replaced, an empty one too."""
-    return tuple((name, _kept(name, value, _is_plain(name, policy))) for name, value in headers)
+    return tuple(
+        [
+            _again(name, value, policy) if len(value) <= LONGEST else _field(name, value, policy)
+            for name, value in headers
+        ]
+    )
 
 
-def _kept(name: str, value: str, plain: bool | None) -> str:
+def _field(name: str, value: str, policy: Policy) -> tuple[str, str]:
+    plain = _is_plain(name, policy)
     if plain and "://" not in value:
-        return value
-    return REDACTED if plain is None else redact_urls(name.lower(), value)
+        return name, value
+    return name, REDACTED if plain is None else redact_urls(name.lower(), value)
+
+
+_again = lru_cache(maxsize=2048)(_field)

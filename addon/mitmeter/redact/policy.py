@@ -3,7 +3,7 @@
 from msgspec import Struct
 
 
-class Policy(Struct, frozen=True):
+class Policy(Struct, frozen=True, cache_hash=True):
     """`keep` and `redact` are lower-case names of headers, of which `redact` has the last word; `pii` is opt-in."""
 
     keep: frozenset[str] = frozenset()

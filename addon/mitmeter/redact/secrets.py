@@ -5,9 +5,9 @@ An id that a client sends for its conversation is hashed too: it may be a person
 
 import base64
 import binascii
-import hashlib
 import hmac
 from collections.abc import Iterable
+from functools import lru_cache
 from urllib.parse import parse_qsl
 
 from mitmeter.exchange import Headers
@@ -51,9 +51,13 @@ def find_key(headers: Headers, query: str) -> str | None:
 def credential(headers: Headers, query: str, secret: bytes) -> str | None:
     """Return `k_` and 8 hex digits of HMAC-SHA-256 over the request's credential, None where it has none."""
     key = find_key(headers, query)
-    if not key:
-        return None
-    return "k_" + hmac.new(secret, key.encode("utf-8", "replace"), hashlib.sha256).hexdigest()[:8]
+    return _hashed(key, secret) if key else None
+
+
+@lru_cache(maxsize=64)
+def _hashed(key: str, secret: bytes) -> str:
+    """Return a credential's name; the last few are remembered, since they come again."""
+    return "k_" + hmac.digest(secret, key.encode("utf-8", "replace"), "sha256").hex()[:8]
 
 
 def session(ident: str | None, beginning: Iterable[str], spent_by: str | None, secret: bytes) -> str | None:
@@ -69,7 +73,12 @@ def session(ident: str | None, beginning: Iterable[str], spent_by: str | None, s
         parts = [b"begun", (spent_by or "").encode(), *said]
     else:
         return None
-    keyed = hmac.new(secret, digestmod=hashlib.sha256)
-    for part in parts:
-        keyed.update(len(part).to_bytes(8) + part)
+    keyed = _keyed(secret).copy()
+    keyed.update(b"".join([len(part).to_bytes(8) + part for part in parts]))
     return "s_" + keyed.hexdigest()[:16]
+
+
+@lru_cache(maxsize=4)
+def _keyed(secret: bytes) -> hmac.HMAC:
+    """Return what hashes under a key, to be copied: beginning costs more than a short text."""
+    return hmac.new(secret, digestmod="sha256")

@@ -8,6 +8,7 @@ https://learn.microsoft.com/azure/ai-services/openai/how-to/quota#retry-after (r
 import re
 from datetime import UTC
 from email.utils import parsedate_to_datetime
+from functools import lru_cache
 
 from mitmeter.exchange import Headers
 
@@ -31,11 +32,18 @@ def limits(headers: Headers) -> dict[str, str] | None:
     """
     found: dict[str, str] = {}
     for field, value in headers:
-        if "imit" in field and NAMES.search(name := field.lower()) and len(found) < MOST and len(value) <= LONGEST:
-            shape = _FIELDS if name in STRUCTURED else _PLAIN
-            if (shape.fullmatch(value) or _PLAIN.fullmatch(value)) is not None:
-                found[name] = value
+        if "imit" in field and len(value) <= LONGEST and len(found) < MOST and (name := _limits(field, value)):
+            found[name] = value
     return found or None
+
+
+@lru_cache(maxsize=1024)
+def _limits(field: str, value: str) -> str | None:
+    """Return the lower-case name of a header of limits whose value is a measure."""
+    name = field.lower()
+    shape = _FIELDS if name in STRUCTURED else _PLAIN
+    measures = NAMES.search(name) and (shape.fullmatch(value) or _PLAIN.fullmatch(value))
+    return name if measures else None
 
 
 def retry_after(headers: Headers, now: float) -> float | None:

@@ -41,6 +41,8 @@ class Plan(Struct, frozen=True):
     error_paths: tuple[Path, ...]
     clocks: tuple[tuple[Path, tuple[Clock, ...]], ...]
     root_counts: tuple[str, ...]
+    took_headers: frozenset[str]
+    took_elsewhere: tuple[Figure, ...]
 
 
 @lru_cache(maxsize=256)
@@ -57,6 +59,8 @@ def plan(dialect: Dialect) -> Plan:
         error_paths=tuple(path(text) for text in dialect.errors),
         clocks=clocks_by_place(dialect),
         root_counts=dialect.counts.places(),
+        took_headers=frozenset(figure.header for figure in dialect.took if figure.header),
+        took_elsewhere=tuple(figure for figure in dialect.took if not figure.header),
     )
 
 
@@ -312,7 +316,8 @@ class Reading:
         for clock, timings in self._timings.items():
             if (seconds := Pace(clock, timings).total_seconds) is not None:
                 return round(seconds * 1000, 3)
-        return self._figure(self.dialect.took, headers)
+        named = not self._plan.took_headers.isdisjoint(headers)
+        return self._figure(self.dialect.took if named else self._plan.took_elsewhere, headers)
 
     def _figure(self, figures: tuple[Figure, ...], headers: Mapping[str, str]) -> float | None:
         for figure in figures:

@@ -78,13 +78,11 @@ def _beginning(dialect: Dialect, document: dict[str, Any]) -> tuple[str, ...]:
     if isinstance(turns, str):
         return (*system, turns[:LONGEST_TEXT])
     for turn in turns[:LEADING] if isinstance(turns, list) else ():
-        said = _turn(turn)
-        if isinstance(said, str) or said.get("role", "user") == "user":
-            text = _text(said)
-            if text:
-                return (*system, text)
-        elif said.get("role") in ("system", "developer"):
-            system.append(_text(said))
+        role, text = _turn(turn)
+        if role == "user" and text:
+            return (*system, text)
+        if role in ("system", "developer"):
+            system.append(text)
     return ()
 
 
@@ -101,19 +99,31 @@ class _Turn(Struct):
 _DECODE = msgspec.json.Decoder(_Turn).decode
 
 
-def _turn(turn: Any) -> dict[str, Any] | str:
-    """Return a message without what is no text in it, such as images, which are passed over unread."""
+def _turn(turn: Any) -> tuple[Any, str]:
+    """Return the role of a message and what it says, without what is no text, such as images, which stay unread."""
     if isinstance(turn, msgspec.Raw):
         try:
-            decoded: dict[str, Any] = msgspec.to_builtins(_DECODE(turn))
+            decoded = _DECODE(turn)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             try:
                 turn = msgspec.json.decode(turn)
             except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-                return {"role": ""}
+                return "", ""
         else:
-            return decoded
-    return turn if isinstance(turn, dict | str) else {"role": ""}
+            return decoded.role, _said(decoded)
+    if isinstance(turn, dict):
+        return turn.get("role", "user"), _text(turn)
+    return ("user", _text(turn)) if isinstance(turn, str) else ("", "")
+
+
+def _said(turn: _Turn) -> str:
+    content = turn.content
+    text = content if isinstance(content, str) else _joined(content)
+    return (text or _joined(turn.parts))[:LONGEST_TEXT]
+
+
+def _joined(pieces: list[_Piece] | None) -> str:
+    return "\n".join([piece.text[:LONGEST_TEXT] for piece in pieces or () if piece.text])
 
 
 def _text(value: Any) -> str:
