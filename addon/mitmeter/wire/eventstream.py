@@ -14,12 +14,12 @@ payload; u32 CRC-32 of all before it. A header is u8 and its name, u8 type and a
 """
 
 import json
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
-from itertools import pairwise
-from struct import Struct, pack
+from itertools import accumulate
+from struct import Struct
 from typing import ClassVar, NamedTuple
 from zlib import crc32
 
@@ -34,6 +34,11 @@ _SIZES = {0: 0, 1: 0, 2: 1, 3: 2, 4: 4, 5: 8, 8: 8, 9: 16}
 _COUNTED = frozenset((6, 7))
 _TEXT = 7
 _LONGEST_CACHED = 512
+# Frames with the same headers are taken at once, if they are not longer than this.
+_LONGEST_AT_ONCE = 1024
+_LENGTHS = 1024
+_ONES = 0xFFFFFFFF
+_FLIPPED = bytes(255 - byte for byte in range(256))
 
 
 class _Kind(NamedTuple):
@@ -72,7 +77,7 @@ class EventStreamDecoder:
     def passed(self) -> Iterator[Message]:
         """The newest frames of those that may not have been told, the last one first."""
         for frames in reversed(self._kept):
-            yield from map(frames.message, reversed(range(len(frames.bodies))))
+            yield from frames.passed()
 
     def feed(self, data: bytes) -> list[Message]:
         """Takes bytes, returns the frames that they complete; `end` is the offset just past a frame."""
@@ -112,10 +117,9 @@ class EventStreamDecoder:
             self._flag("frame_too_long")
             self._skip = max(0, at + total - size)
             at, sound = frames.take(data, min(at + total, size), self._limit)
-        whole = frames.check()
         messages += frames.messages(None if self._tells is None else self._tells(data))
         self._kept.append(frames)
-        return at if whole and sound else self._stop(size)
+        return at if sound else self._stop(size)
 
     def _stop(self, size: int) -> int:
         self._stopped = True
@@ -138,78 +142,156 @@ def _lengths(prelude: bytes) -> tuple[int, int]:
 
 
 class _Frames:
-    """The frames of one block of data: `bodies` are all of each but its checksum."""
+    """The frames of one block of data, in runs of frames with the same headers."""
 
     def __init__(self, offset: int) -> None:
-        self.bodies: list[bytes] = []
         self._offset = offset
-        self._checks: list[bytes] = []
-        self._ends: list[int] = []
-        self._runs: list[tuple[int, int, _Kind]] = []  # the first frame of a run, where payloads begin in it, its kind
+        self._runs: list[_Run] = []
 
     def take(self, data: bytes, at: int, limit: int) -> tuple[int, bool]:
         """Takes the frames from an offset on; returns where it stopped, and whether a frame could be there."""
-        size, starts = len(data), data.startswith
-        body, check, ended = self.bodies.append, self._checks.append, self._ends.append
-        head, totals = b"", dict[bytes, int]()  # of frames whose headers are these, by their first 12 bytes
+        size = len(data)
+        run: _Run | None = None
         while size - at >= _LEAST:
-            total = totals.get(data[at : at + 12], 0)
-            if not total or not starts(head, at + 12):
-                total, cut = _lengths(data[at : at + 12])
-                if not total:
-                    return at, False
-                if total > limit or at + total > size:
-                    break
-                if not totals or data[at + 12 : at + cut] != head:
-                    head = data[at + 12 : at + cut]
-                    totals.clear()
-                    if not self._name(head):
-                        return at, False
-                totals[data[at : at + 12]] = total
+            total, cut = _lengths(data[at : at + 12])
+            if not total:
+                return at, False
             end = at + total
-            if end > size:
+            if total > limit or end > size:
                 break
-            body(data[at : end - 4])
-            check(data[end - 4 : end])
-            ended(end)
+            if run is None or not data.startswith(run.head, at + 12) or len(run.head) != cut - 12:
+                kind = (_kind_cached if cut <= _LONGEST_CACHED else _kind)(data[at + 12 : at + cut])
+                if kind is None:
+                    return at, False
+                run = _Run(kind, data[at + 12 : at + cut], at)
+                self._runs.append(run)
+                if limit >= _LONGEST_AT_ONCE >= cut and data.startswith(run.head, end + 12) and run.take(data):
+                    at = run.end
+                    continue
+            if crc32(data[at : end - 4]) != int.from_bytes(data[end - 4 : end]):
+                return at, False
+            run.add(data[at + cut : end], end)
             at = end
         return at, True
 
-    def _name(self, head: bytes) -> bool:
-        """Begins a run of frames with these headers, says whether they add up."""
-        kind = (_kind_cached if len(head) <= _LONGEST_CACHED else _kind)(head)
-        if kind is not None:
-            self._runs.append((len(self.bodies), 12 + len(head), kind))
-        return kind is not None
-
-    def check(self) -> bool:
-        """Whether every frame has its checksum; forgets the frames from the first on that has not."""
-        sums = tuple(map(crc32, self.bodies))
-        if b"".join(self._checks) == pack(f">{len(sums)}I", *sums):
-            return True
-        wrong = next(at for at, check in enumerate(self._checks) if int.from_bytes(check) != sums[at])
-        del self.bodies[wrong:], self._ends[wrong:]
-        return False
-
     def messages(self, places: list[int] | None) -> list[Message]:
         """The messages at these places of the data, the last one and the failures; all of them where none are given."""
-        number = len(self.bodies)
-        if places is None or not number:
-            return [self.message(at) for at in range(number)]
-        told = {bisect_right(self._ends, place) for place in places} | {number - 1}
-        for (first, _, kind), (end, _, _) in pairwise((*self._runs, (number, 0, _Kind(b"")))):
-            told.update(range(first, min(end, number)) if kind.failed else ())
-        return [self.message(at) for at in sorted(told) if at < number]
+        told: list[Message] = []
+        at = 0
+        runs = [run for run in self._runs if run.bodies]
+        for run in runs:
+            number = len(run.bodies)
+            if places is None or run.kind.failed:
+                own: Iterable[int] = range(number)
+            else:
+                first, at = at, bisect_left(places, run.end, at)
+                own = sorted({bisect_right(run.ends, place) for place in places[first:at]})
+                if run is runs[-1] and (not own or own[-1] != number - 1):
+                    own = [*own, number - 1]
+            told += [run.message(one, self._offset) for one in own]
+        return told
 
-    def message(self, at: int) -> Message:
-        """One of the messages."""
-        _, cut, kind = self._runs[bisect_right(self._runs, at, key=_first) - 1]
-        payload = self.bodies[at][cut:]
-        return Message(_failure(kind, payload) if kind.failed else payload, kind.name, self._offset + self._ends[at])
+    def passed(self) -> Iterator[Message]:
+        """All of the messages, the last one first."""
+        for run in reversed(self._runs):
+            for at in reversed(range(len(run.bodies))):
+                yield run.message(at, self._offset)
 
 
-def _first(run: tuple[int, int, _Kind]) -> int:
-    return run[0]
+class _Run:
+    """Frames with the same headers, one after the other up to `end` in a block of data; `bodies` follow the headers."""
+
+    def __init__(self, kind: _Kind, head: bytes, start: int) -> None:
+        self.kind, self.head = kind, head
+        self.bodies: list[bytes] = []
+        self.end = start
+        self._start = start
+        self._ends: list[int] = []
+
+    @property
+    def ends(self) -> list[int]:
+        """Where each frame ends."""
+        if len(self._ends) < len(self.bodies):
+            before = _PRELUDE.size + len(self.head)
+            self._ends = [*accumulate((before + len(body) for body in self.bodies), initial=self._start)][1:]
+        return self._ends
+
+    def add(self, body: bytes, end: int) -> None:
+        """Takes the next frame."""
+        self.bodies.append(body)
+        self.end = end
+
+    def message(self, at: int, offset: int) -> Message:
+        """One of the messages, in a block that begins at an offset in the body."""
+        payload, kind = self.bodies[at][:-4], self.kind
+        end = self.end if at == len(self.bodies) - 1 else self.ends[at]
+        return Message(_failure(kind, payload) if kind.failed else payload, kind.name, offset + end)
+
+    def take(self, data: bytes) -> bool:
+        """Takes all frames from the start on that have these headers and are whole; says no if one of them is not sound.
+
+        Their checksums are checked in one go, which finds a wrong one as surely.
+        """
+        begun = _begun(self.head)
+        width, known, at, cut = begun.width, begun.known, self.end, _PRELUDE.size + len(self.head)
+        rows: list[bytes] = []
+        add = rows.append
+        while True:
+            try:
+                while True:
+                    text, total = known[data[at : at + cut]]
+                    add(text)
+                    add(data[at + cut : at + total])
+                    at += total
+            except KeyError:
+                if not begun.learn(data[at : at + cut]) or (rows and begun.width != width):
+                    break
+                width = begun.width
+        if at > len(data):
+            at -= total
+            del rows[-2:]
+        if not rows or not _sound(b"".join(rows), width):
+            return False
+        self.bodies, self.end = rows[1::2], at
+        return True
+
+
+def _sound(rows: bytes, width: int) -> bool:
+    """Whether all frames are sound, each of which stands at the end of a row, its first four bytes flipped.
+
+    With its checksum flipped too, and its last byte first, a sound frame is a multiple of the polynomial, and so are
+    any number of them in a row. A wrong one makes a remainder, which nothing but another wrong one could undo.
+    """
+    table = bytearray(rows)
+    checks = [table[width - 1 - at :: width].translate(_FLIPPED) for at in range(4)]
+    for at, check in enumerate(checks):
+        table[width - 4 + at :: width] = check
+    return crc32(table, _ONES) == _ONES
+
+
+class _Begun:
+    """How frames with these headers begin: by all before the payload, that in a row of `width`, and a frame's length."""
+
+    def __init__(self, head: bytes) -> None:
+        self._head = head
+        self.width = 0
+        self.known: dict[bytes, tuple[bytes, int]] = {}
+
+    def learn(self, text: bytes) -> bool:
+        """Takes the beginning of another frame; says whether it is one. A longer one makes the rows wider."""
+        if len(text) < _PRELUDE.size or text[_PRELUDE.size :] != self._head:
+            return False
+        total, cut = _lengths(text[: _PRELUDE.size])
+        if cut != len(text) or total > _LONGEST_AT_ONCE:
+            return False
+        if total > self.width or len(self.known) >= _LENGTHS:
+            self.width = max(self.width, total + -total % 32)
+            self.known.clear()
+        self.known[text] = bytes(self.width - total) + text[:4].translate(_FLIPPED) + text[4:], total
+        return True
+
+
+_begun = lru_cache(maxsize=64)(_Begun)
 
 
 def _texts(headers: bytes) -> dict[bytes, bytes] | None:
