@@ -144,10 +144,10 @@ class Recorder:
         if self._first_byte_at is None:
             self._first_byte_at = together[0][1]
         self._last_at = together[-1][1]
-        self._received += sum(len(chunk) for chunk, _ in together)
         for body, sizes, times in codings.undo(together):
             self._moments.add(sizes, times)
             self._take_body(body)
+        self._received = codings.received
 
     def whole(self, body: bytes, at: float) -> None:
         """Take a body that had been buffered until `at`: when anything in it came is not known."""

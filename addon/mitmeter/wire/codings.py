@@ -48,7 +48,7 @@ class Codings:
     `coding_window` (zstd that needs over 8 MiB; nothing follows), `coding_mislabeled` (the body was not of that coding
     and is handed on as it is), `coding_unsupported` (see `undecoded`).
 
-    `undecoded` names the codings still in force on the output, as the header lists them, or is None.
+    `received` is how many bytes came. `undecoded` names the codings still in force on the output, as the header lists them, or is None.
     """
 
     def __init__(self, content_encoding: Sequence[str] | str, *, output_limit: int, ratio_limit: int) -> None:
@@ -56,7 +56,7 @@ class Codings:
         self.undecoded: str | None = None
         self._output_limit = output_limit
         self._ratio_limit = ratio_limit
-        self._received = 0
+        self.received = 0
         self._stages: list[Undo] = []
         value = content_encoding if isinstance(content_encoding, str) else ",".join(content_encoding)
         names = [name for name in (part.strip().lower() for part in value.split(",")) if name not in ("", "identity")]
@@ -73,9 +73,9 @@ class Codings:
 
     def feed(self, data: bytes) -> bytes:
         """Takes bytes as they came, returns what became decodable (the same object where there is no coding)."""
+        self.received += len(data)
         if not self._stages:
             return data
-        self._received += len(data)
         ceiling = self._ceiling()
         for stage in self._stages:
             data = stage.feed(data, ceiling)
@@ -88,7 +88,9 @@ class Codings:
         """
         if not self._stages:
             raw, times = zip(*chunks, strict=True)
-            yield b"".join(raw), [*map(len, raw)], times
+            lengths = [*map(len, raw)]
+            self.received += sum(lengths)
+            yield b"".join(raw), lengths, times
             return
         held: list[bytes] = []
         sizes: list[int] = []
@@ -113,7 +115,7 @@ class Codings:
         return tail
 
     def _ceiling(self) -> int:
-        return min(self._output_limit, max(_RATIO_FREE, self._ratio_limit * self._received))
+        return min(self._output_limit, max(_RATIO_FREE, self._ratio_limit * self.received))
 
     def _flag(self, anomaly: str) -> None:
         if anomaly not in self.anomalies:

@@ -18,6 +18,7 @@ from bisect import bisect_left, bisect_right
 from collections import deque
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
+from io import SEEK_CUR, BytesIO
 from itertools import accumulate
 from struct import Struct
 from typing import ClassVar, NamedTuple
@@ -232,27 +233,29 @@ class _Run:
 
         Their checksums are checked in one go, which finds a wrong one as surely.
         """
-        begun = _begun(self.head)
-        width, known, at, cut = begun.width, begun.known, self.end, _PRELUDE.size + len(self.head)
+        begun, stream = _begun(self.head), BytesIO(data)
+        width, known, cut, read = begun.width, begun.known, _PRELUDE.size + len(self.head), stream.read
         rows: list[bytes] = []
         add = rows.append
+        stream.seek(self.end)
         while True:
             try:
                 while True:
-                    text, total = known[data[at : at + cut]]
+                    text, rest = known[start := read(cut)]
                     add(text)
-                    add(data[at + cut : at + total])
-                    at += total
+                    add(read(rest))
             except KeyError:
-                if not begun.learn(data[at : at + cut]) or (rows and begun.width != width):
+                if not begun.learn(start) or (rows and begun.width != width):
                     break
                 width = begun.width
-        if at > len(data):
-            at -= total
+                stream.seek(-cut, SEEK_CUR)
+        end = stream.tell() - len(start)
+        if rows and len(rows[-1]) < rest:
+            end -= cut + len(rows[-1])
             del rows[-2:]
         if not rows or not _sound(b"".join(rows), width):
             return False
-        self.bodies, self.end = rows[1::2], at
+        self.bodies, self.end = rows[1::2], end
         return True
 
 
@@ -270,7 +273,7 @@ def _sound(rows: bytes, width: int) -> bool:
 
 
 class _Begun:
-    """How frames with these headers begin: by all before the payload, that in a row of `width`, and a frame's length."""
+    """How frames with these headers begin: by all before the payload, that in a row of `width`, and how much follows."""
 
     def __init__(self, head: bytes) -> None:
         self._head = head
@@ -287,7 +290,7 @@ class _Begun:
         if total > self.width or len(self.known) >= _LENGTHS:
             self.width = max(self.width, total + -total % 32)
             self.known.clear()
-        self.known[text] = bytes(self.width - total) + text[:4].translate(_FLIPPED) + text[4:], total
+        self.known[text] = bytes(self.width - total) + text[:4].translate(_FLIPPED) + text[4:], total - cut
         return True
 
 
