@@ -88,9 +88,9 @@ class Codings:
         """
         if not self._stages:
             raw, times = zip(*chunks, strict=True)
-            lengths = [*map(len, raw)]
-            self.received += sum(lengths)
-            yield b"".join(raw), lengths, times
+            data = b"".join(raw)
+            self.received += len(data)
+            yield data, [*map(len, raw)], times
             return
         held: list[bytes] = []
         sizes: list[int] = []

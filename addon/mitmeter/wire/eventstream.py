@@ -166,7 +166,7 @@ class _Frames:
                     return at, False
                 run = _Run(kind, data[at + 12 : at + cut], at)
                 self._runs.append(run)
-                if limit >= _LONGEST_AT_ONCE >= cut and data.startswith(run.head, end + 12) and run.take(data):
+                if limit >= 2 * _LONGEST_AT_ONCE >= 2 * cut and data.startswith(run.head, end + 12) and run.take(data):
                     at = run.end
                     continue
             if crc32(data[at : end - 4]) != int.from_bytes(data[end - 4 : end]):
@@ -253,27 +253,29 @@ class _Run:
         if rows and len(rows[-1]) < rest:
             end -= cut + len(rows[-1])
             del rows[-2:]
-        if not rows or not _sound(b"".join(rows), width):
+        if not rows or not _sound(bytearray().join(rows), width):
             return False
         self.bodies, self.end = rows[1::2], end
         return True
 
 
-def _sound(rows: bytes, width: int) -> bool:
-    """Whether all frames are sound, each of which stands at the end of a row, its first four bytes flipped.
+def _sound(rows: bytearray, width: int) -> bool:
+    """Whether all frames are sound, each of which stands at the end of a row, as `_Begun` has it.
 
-    With its checksum flipped too, and its last byte first, a sound frame is a multiple of the polynomial, and so are
+    With its checksum flipped and the last byte of that first, a sound frame is a multiple of the polynomial, and so are
     any number of them in a row. A wrong one makes a remainder, which nothing but another wrong one could undo.
     """
-    table = bytearray(rows)
-    checks = [table[width - 1 - at :: width].translate(_FLIPPED) for at in range(4)]
+    checks = [rows[width - 1 - at :: width].translate(_FLIPPED) for at in range(4)]
     for at, check in enumerate(checks):
-        table[width - 4 + at :: width] = check
-    return crc32(table, _ONES) == _ONES
+        rows[width - 4 + at :: width] = check
+    return crc32(rows, _ONES) == _ONES
 
 
 class _Begun:
-    """How frames with these headers begin: by all before the payload, that in a row of `width`, and how much follows."""
+    """How frames with these headers begin, and what stands for that in a row of `width`, and how much follows it.
+
+    The checksum of nothing but zeros is begun with zeros instead of ones, and four bytes can stand for any others.
+    """
 
     def __init__(self, head: bytes) -> None:
         self._head = head
@@ -285,13 +287,29 @@ class _Begun:
         if len(text) < _PRELUDE.size or text[_PRELUDE.size :] != self._head:
             return False
         total, cut = _lengths(text[: _PRELUDE.size])
-        if cut != len(text) or total > _LONGEST_AT_ONCE:
+        rest = total - cut
+        if cut != len(text) or rest > _LONGEST_AT_ONCE:
             return False
-        if total > self.width or len(self.known) >= _LENGTHS:
-            self.width = max(self.width, total + -total % 32)
+        if rest + 4 > self.width or len(self.known) >= _LENGTHS:
+            self.width = max(self.width, rest + 16 - rest % 8)
             self.known.clear()
-        self.known[text] = bytes(self.width - total) + text[:4].translate(_FLIPPED) + text[4:], total - cut
+        self.known[text] = bytes(self.width - rest - 4) + _stand_in(text), rest
         return True
+
+
+def _stand_in(text: bytes) -> bytes:
+    """The four bytes after which a checksum begun with zeros is what it is after a text if begun with ones."""
+    state = crc32(text) ^ _ONES
+    for _ in range(4):
+        byte = next(byte for byte in range(256) if _step(byte) >> 24 == state >> 24)
+        state = (state ^ _step(byte)) << 8 & _ONES | byte
+    return state.to_bytes(4, "little")
+
+
+@lru_cache(maxsize=256)
+def _step(byte: int) -> int:
+    """What one byte makes of a checksum of zeros."""
+    return crc32(bytes((byte,)), _ONES) ^ _ONES
 
 
 _begun = lru_cache(maxsize=64)(_Begun)
