@@ -151,6 +151,57 @@ def test_document_under_the_type() -> None:
     assert not decoder.streaming
 
 
+MANY = [event("chunk", b'{"text":"%s"}' % (b"x" * (at * 7 % 40))) for at in range(30)]
+
+
+@pytest.mark.parametrize("changed", range(30))
+def test_a_wrong_byte_among_many_frames_alike(changed: int) -> None:
+    for at in range(len(MANY[changed])):
+        body = b"".join((*MANY[:changed], flipped(MANY[changed], at), *MANY[changed + 1 :], B))
+        messages, anomalies = read([body])
+        assert len(messages) == changed, at
+        assert anomalies[0].startswith("frame_"), at
+        assert (messages, anomalies) == read(pieces(body, 64)), at
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        B,
+        FAILURE,
+        event("chnuk", b"{}"),
+        event("chunk", b"x" * 3000),
+        event("chunk", MANY[3]),
+        raw(b"", b""),
+        raw(b"", A),
+    ],
+    ids=["kind", "failure", "same length", "long", "a frame within", "nothing", "the same within another"],
+)
+@pytest.mark.parametrize("at", [0, 1, 15, 29, 30])
+def test_another_frame_among_many_alike(other: bytes, at: int) -> None:
+    body = b"".join((*MANY[:at], other, *MANY[at:]))
+    messages, anomalies = read([body])
+    assert (messages, anomalies) == read(pieces(body, 1))
+    assert (len(messages), messages[-1].end, anomalies) == (31, len(body), [])
+
+
+def test_frames_that_tell_something_among_many_alike() -> None:
+    body, told = b"".join((*MANY, B, *MANY)), MANY[7].rindex(b"}")
+    decoder = EventStreamDecoder(LIMIT)
+    decoder.heed(lambda data: [sum(map(len, MANY[:7])) + told, data.index(b'"b"')])
+    every = read([body])[0]
+    assert decoder.feed(body) == [every[7], every[30], every[60]]
+    assert list(decoder.passed()) == every[::-1]
+
+
+@given(st.lists(st.binary(max_size=1100), min_size=2, max_size=40), st.sampled_from(["chunk", "", "x" * 600]))
+def test_frames_alike_of_any_lengths(payloads: list[bytes], name: str) -> None:
+    body = b"".join(event(name, payload) for payload in payloads)
+    messages, anomalies = read([body])
+    assert [message.data for message in messages] == payloads
+    assert (messages, anomalies) == (read(pieces(body, 500))[0], [])
+
+
 FRAMES = st.lists(
     st.builds(event, st.sampled_from(["chunk", "metadata", ""]), st.binary(max_size=40))
     | st.builds(exception, st.binary(max_size=20))

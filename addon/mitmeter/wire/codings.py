@@ -48,7 +48,8 @@ class Codings:
     `coding_window` (zstd that needs over 8 MiB; nothing follows), `coding_mislabeled` (the body was not of that coding
     and is handed on as it is), `coding_unsupported` (see `undecoded`).
 
-    `received` is how many bytes came. `undecoded` names the codings still in force on the output, as the header lists them, or is None.
+    `received` is how many bytes came. `undecoded` names the codings still in force on the output, as the header lists
+    them, or is None.
     """
 
     def __init__(self, content_encoding: Sequence[str] | str, *, output_limit: int, ratio_limit: int) -> None:
@@ -87,10 +88,10 @@ class Codings:
         In steps, since a few bytes may become a thousand times as many.
         """
         if not self._stages:
-            raw, times = zip(*chunks, strict=True)
+            raw = [chunk for chunk, _ in chunks]
             data = b"".join(raw)
             self.received += len(data)
-            yield data, [*map(len, raw)], times
+            yield data, [*map(len, raw)], [time for _, time in chunks]
             return
         held: list[bytes] = []
         sizes: list[int] = []

@@ -14,9 +14,9 @@ payload; u32 CRC-32 of all before it. A header is u8 and its name, u8 type and a
 """
 
 import json
-from bisect import bisect_left, bisect_right
+from bisect import bisect_right
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from functools import lru_cache
 from io import SEEK_CUR, BytesIO
 from itertools import accumulate
@@ -40,6 +40,9 @@ _LONGEST_AT_ONCE = 1024
 _LENGTHS = 1024
 _ONES = 0xFFFFFFFF
 _FLIPPED = bytes(255 - byte for byte in range(256))
+# What each byte makes of a checksum of zeros, and which byte it was by the highest eight bits of that.
+_STEPS = [crc32(bytes((byte,)), _ONES) ^ _ONES for byte in range(256)]
+_BACK = {step >> 24: byte for byte, step in enumerate(_STEPS)}
 
 
 class _Kind(NamedTuple):
@@ -178,25 +181,22 @@ class _Frames:
     def messages(self, places: list[int] | None) -> list[Message]:
         """The messages at these places of the data, the last one and the failures; all of them where none are given."""
         told: list[Message] = []
-        at = 0
         runs = [run for run in self._runs if run.bodies]
         for run in runs:
-            number = len(run.bodies)
             if places is None or run.kind.failed:
-                own: Iterable[int] = range(number)
-            else:
-                first, at = at, bisect_left(places, run.end, at)
-                own = sorted({bisect_right(run.ends, place) for place in places[first:at]})
-                if run is runs[-1] and (not own or own[-1] != number - 1):
-                    own = [*own, number - 1]
-            told += [run.message(one, self._offset) for one in own]
+                told += run.messages(self._offset)
+                continue
+            own = {bisect_right(run.ends, place) for place in places if place < run.end} if places else set()
+            places = [place for place in places if place >= run.end]
+            if run is runs[-1]:
+                own.add(len(run.bodies) - 1)
+            told += [run.message(at, self._offset) for at in sorted(own)]
         return told
 
     def passed(self) -> Iterator[Message]:
         """All of the messages, the last one first."""
         for run in reversed(self._runs):
-            for at in reversed(range(len(run.bodies))):
-                yield run.message(at, self._offset)
+            yield from reversed(run.messages(self._offset))
 
 
 class _Run:
@@ -222,14 +222,22 @@ class _Run:
         self.bodies.append(body)
         self.end = end
 
+    def messages(self, offset: int) -> list[Message]:
+        """All of the messages, in a block that begins at an offset in the body."""
+        kind = self.kind
+        payloads = (
+            [_failure(kind, body[:-4]) for body in self.bodies] if kind.failed else [body[:-4] for body in self.bodies]
+        )
+        return [Message(payload, kind.name, offset + end) for payload, end in zip(payloads, self.ends, strict=True)]
+
     def message(self, at: int, offset: int) -> Message:
-        """One of the messages, in a block that begins at an offset in the body."""
+        """One of the messages."""
         payload, kind = self.bodies[at][:-4], self.kind
         end = self.end if at == len(self.bodies) - 1 else self.ends[at]
         return Message(_failure(kind, payload) if kind.failed else payload, kind.name, offset + end)
 
     def take(self, data: bytes) -> bool:
-        """Takes all frames from the start on that have these headers and are whole; says no if one of them is not sound.
+        """Takes all whole frames from the start on that have these headers; says no if one of them is not sound.
 
         Their checksums are checked in one go, which finds a wrong one as surely.
         """
@@ -301,15 +309,9 @@ def _stand_in(text: bytes) -> bytes:
     """The four bytes after which a checksum begun with zeros is what it is after a text if begun with ones."""
     state = crc32(text) ^ _ONES
     for _ in range(4):
-        byte = next(byte for byte in range(256) if _step(byte) >> 24 == state >> 24)
-        state = (state ^ _step(byte)) << 8 & _ONES | byte
+        byte = _BACK[state >> 24]
+        state = (state ^ _STEPS[byte]) << 8 & _ONES | byte
     return state.to_bytes(4, "little")
-
-
-@lru_cache(maxsize=256)
-def _step(byte: int) -> int:
-    """What one byte makes of a checksum of zeros."""
-    return crc32(bytes((byte,)), _ONES) ^ _ONES
 
 
 _begun = lru_cache(maxsize=64)(_Begun)
