@@ -12,7 +12,7 @@ from mitmproxy.io import FlowWriter
 from mitmproxy.websocket import WebSocketData, WebSocketMessage
 from msgspec import to_builtins
 
-from mitmeter.exchange import Answer, Capture, Client, Exchange, Headers, Opening, Outcome
+from mitmeter.exchange import Answer, Capture, Client, Exchange, Headers, Opening, Outcome, field_values
 from mitmeter.live import Answers, Live, LiveSocket, Opens
 from mitmeter.recorder import UNKNOWN
 from mitmeter.tee import Kept
@@ -30,7 +30,11 @@ type Raw = tuple[tuple[bytes, bytes], ...]
 type Heads = dict[bytes, bytes]
 
 MATCHES = 4096
+LONGEST_URL = 512
 _MATCHES: dict[tuple[bytes, bytes, str, bytes, bytes | None, bytes, bool], Match | None] = {}
+
+
+_URLS: dict[tuple[object, ...], str] = {}
 
 
 def text(raw: bytes) -> str:
@@ -138,17 +142,33 @@ def _opening(
         kept = [field for field in headers if field[0].lower() != "accept-encoding"]
         place = next((at for at, (name, _) in enumerate(headers) if name.lower() == "accept-encoding"), len(kept))
         headers = (*kept[:place], *(("Accept-Encoding", text(value)) for value in accept_encoding), *kept[place:])
+    agents = field_values(headers, "user-agent")
     return Opening(
         flow_id=flow_id,
         started=request.timestamp_start,
         zero=zero,
         method=request.method,
-        url=request.pretty_url,
+        url=_url(request, headers),
         http_version=request.http_version,
         headers=headers,
         body=uploaded if request.raw_content is None else request.raw_content,
-        client=Client(address=peer[0] if peer else None, agent=request.headers.get("user-agent")),
+        client=Client(address=peer[0] if peer else None, agent=", ".join(agents) if agents else None),
     )
+
+
+def _url(request: http.Request, headers: Headers) -> str:
+    """Return mitmproxy's own reading of a URL; short ones are remembered, since most come again."""
+    data = request.data
+    if len(data.path) > LONGEST_URL:
+        return request.pretty_url
+    place = (data.scheme, data.host, data.port, data.authority, data.path)
+    key = (*place, data.method, data.http_version, *field_values(headers, "host"))
+    url = _URLS.get(key)
+    if url is None:
+        if len(_URLS) >= MATCHES:
+            _URLS.clear()
+        url = _URLS[key] = request.pretty_url
+    return url
 
 
 def answer(flow: http.HTTPFlow) -> Answer | None:

@@ -39,9 +39,9 @@ def written(encoder: cbor2.CBOREncoder, value: Any) -> None:
 
 def encode_headers(headers: Headers) -> Fields:
     """Encode headers; lone surrogates become U+FFFD."""
-    items = [_item(name, value) if len(value) <= LONGEST else _encoded(name, value) for name, value in headers]
+    items = [_again(name, value) if len(value) <= LONGEST else _encoded(name, value) for name, value in headers]
     names = frozenset([name for name, _ in items])
-    parts = [b"", *(part for _, part in items)]
+    parts = [b"", *[part for _, part in items]]
     joined = Written(_head(_MAP, len(items)) + b"".join(parts)) if len(names) == len(items) else None
     return Fields(Written(_head(_ARRAY, len(items)) + _PAIR.join(parts)), joined, names)
 
@@ -51,7 +51,7 @@ def _encoded(name: str, value: str) -> tuple[str, bytes]:
     return name.lower(), cbor2.dumps(name) + cbor2.dumps(valid(value))
 
 
-_item = lru_cache(maxsize=4096)(_encoded)
+_again = lru_cache(maxsize=4096)(_encoded)
 
 
 def _head(kind: int, length: int) -> bytes:

@@ -17,6 +17,7 @@ _FIRST = ("authorization", "x-api-key", "api-key", "x-goog-api-key")
 _NOT_A_KEY = frozenset(
     ("cookie", "cookie2", "proxy-authorization", "sec-websocket-protocol", "x-csrf-token", "x-xsrf-token")
 )
+_NEVER = 100
 _SCHEMES = frozenset(("bearer", "basic", "token", "apikey", "key"))
 _QUERY = ("key", "api_key", "api-key", "access_token")
 
@@ -36,15 +37,24 @@ def _bare(value: str) -> str:
     return rest if scheme.lower() in _SCHEMES and rest else value.strip()
 
 
+@lru_cache(maxsize=1024)
+def _rank(name: str) -> int:
+    """Say how soon to look into a header of this name for a credential."""
+    lower = name.lower()
+    if lower in _FIRST:
+        return _FIRST.index(lower)
+    return len(_FIRST) if is_sensitive(name) and lower not in _NOT_A_KEY else _NEVER
+
+
 def find_key(headers: Headers, query: str) -> str | None:
     """Return the credential that a request was made with, None where it has none."""
-    fields = {name.lower(): value for name, value in reversed(headers) if value.strip()}
-    for name in _FIRST:
-        if name in fields:
-            return _bare(fields[name])
+    best, key = _NEVER, ""
     for name, value in headers:
-        if value.strip() and is_sensitive(name) and name.lower() not in _NOT_A_KEY:
-            return _bare(value)
+        rank = _rank(name)
+        if rank < best and value.strip():
+            best, key = rank, value
+    if key:
+        return _bare(key)
     return next((value for name, value in parse_qsl(query) if name.lower() in _QUERY), None)
 
 
