@@ -29,6 +29,7 @@ from mitmeter.store.sqlite import Batch, Store
 
 # A segment that is open cannot lose single captures, and one that is begun often costs what is not new.
 SEAL_SECONDS = 3600.0
+AT_ONCE_BYTES = 1 << 20
 
 type Kept = Literal["all", "headers", "none"]
 type Sync = Literal["never", "seal", "write"]
@@ -81,6 +82,55 @@ def kept_secret(folder: Path, name: str) -> bytes:
     return path.read_bytes()
 
 
+class _Captures:
+    """The captures of one transaction: several are written at once, and their places noted once they lie there.
+
+    `placed` are the rows that have theirs, `failures` what went wrong with the others.
+    """
+
+    def __init__(self, writer: SegmentWriter, batch: Batch, now: float) -> None:
+        self.placed: set[int] = set()
+        self.failures: list[str] = []
+        self._writer = writer
+        self._batch = batch
+        self._now = now
+        self._waiting: list[tuple[int, bytes]] = []
+        self._size = 0
+
+    def take(self, ident: int, record: bytes) -> None:
+        """Take the record of a row."""
+        self._waiting.append((ident, record))
+        self._size += len(record)
+        if self._size >= AT_ONCE_BYTES:
+            self.write()
+
+    def write(self) -> None:
+        """Write what was taken."""
+        waiting, self._waiting, self._size = self._waiting, [], 0
+        try:
+            self._append(waiting)
+        except OSError:
+            # Less may still find room, and what is lost is one capture, not all of them.
+            for one in waiting:
+                try:
+                    self._append([one])
+                except OSError as error:
+                    self.fail(error)
+
+    def _append(self, waiting: list[tuple[int, bytes]]) -> None:
+        if not waiting:
+            return
+        places = self._writer.append_all([record for _, record in waiting], self._now)
+        for (ident, _), place in zip(waiting, places, strict=True):
+            self._batch.place(ident, place)
+            self.placed.add(ident)
+
+    def fail(self, error: OSError) -> None:
+        """Count a capture that cannot be written."""
+        self.failures.append(str(error))
+        self._batch.count("captures_dropped", 1)
+
+
 class Shelf:
     """A meter_dir open for writing, from one thread."""
 
@@ -116,20 +166,19 @@ class Shelf:
         Returns the rows as they were written, and what went wrong with captures that could not be. Raises sqlite3.Error
         where the rows cannot be, OSError where they cannot be synced; then none of them is.
         """
-        rows: list[Row] = []
-        failures: list[str] = []
+        added: list[tuple[int, Exchange]] = []
         with self.store.batch() as batch:
+            captures = _Captures(self._writer, batch, now)
             for exchange, redacted in items:
-                written, captured = batch.once(exchange), False
+                written = batch.once(exchange)
                 ident = batch.add(written)
+                added.append((ident, written))
                 if redacted is not None and self.kept != "none":
                     try:
-                        self._archive(batch, ident, exchange, redacted, now)
-                        captured = True
+                        captures.take(ident, self._record(ident, exchange, redacted))
                     except OSError as error:
-                        failures.append(str(error))
-                        batch.count("captures_dropped", 1)
-                rows.append(Row(ident, written, captured))
+                        captures.fail(error)
+            captures.write()
             for name, number in counters.items():
                 batch.count(name, number)
             if self._sync == "write":
@@ -144,15 +193,16 @@ class Shelf:
                 # Another segment was begun: the limit is held here, and what keeps it from that told by the next trim.
                 with contextlib.suppress(sqlite3.Error, OSError):
                     retention.trim(self.folder, self.store, now, *self._limits)
-        return rows, failures
+        return [Row(ident, written, ident in captures.placed) for ident, written in added], captures.failures
 
-    def _archive(self, batch: Batch, ident: int, exchange: Exchange, redacted: Redacted, now: float) -> None:
+    def _record(self, ident: int, exchange: Exchange, redacted: Redacted) -> bytes:
+        """Return what is archived of an exchange; raises NoRoom."""
         kept = redacted if self.kept == "all" else without_bodies(redacted)
         row = to_builtins(exchange if exchange.trace is None else replace(exchange, trace=None))
         del row["trace"]
         record = encode(ident, kept, row)
         self._reserve.take(len(record))
-        batch.place(ident, self._writer.append(record, now))
+        return record
 
     def trim(self, now: float, limit_bytes: int, days: int | None) -> list[str]:
         """Delete the oldest segments beyond a size or an age, but none that a writer has open; rows stay.

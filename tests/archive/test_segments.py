@@ -287,3 +287,14 @@ def test_round_trip(tmp_path_factory: pytest.TempPathFactory, bodies: list[bytes
     assert [
         item for path in dict.fromkeys(folder / place.segment for place in places) for _, item in scan(path)
     ] == records
+
+
+def test_several_at_once_lie_one_after_the_other(tmp_path: Path) -> None:
+    records = [cbor2.dumps({"id": number, "text": "x" * number}) for number in range(50)]
+    writer = SegmentWriter(tmp_path)
+    first = writer.append(records[0], NOW)
+    places = [first, *writer.append_all(records[1:], NOW)]
+    assert [read(tmp_path, place) for place in places] == records
+    assert [place.offset for place in places] == [sum(map(len, records[:at])) for at in range(50)]
+    writer.close()
+    assert [read(tmp_path, place) for place in places] == records

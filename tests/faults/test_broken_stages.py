@@ -57,10 +57,10 @@ STAGES = {
     "redaction-of-rows": Stage("mitmeter.redact", "exchange", "rows_dropped", kind="Redactor", rows=False),
     "archive-encode": Stage("mitmeter.shelf", "encode", "captures_dropped", None, tokens=True),
     "archive-disk": Stage(
-        "mitmeter.archive.segments", "append", "captures_dropped", None, "SegmentWriter", "OSError", tokens=True
+        "mitmeter.archive.segments", "append_all", "captures_dropped", None, "SegmentWriter", "OSError", tokens=True
     ),
     "archive-bug": Stage(
-        "mitmeter.archive.segments", "append", "captures_dropped", None, "SegmentWriter", "KeyError", tokens=True
+        "mitmeter.archive.segments", "append_all", "captures_dropped", None, "SegmentWriter", "KeyError", tokens=True
     ),
     "what-is-under-way": Stage(
         "mitmeter.inflight", "show", "open_untold", None, kind="Board", captured=True, tokens=True

@@ -203,8 +203,11 @@ def test_what_a_killed_writer_left_is_indexed_at_the_next_start(folder: Path) ->
         from pathlib import Path
         from test_retention import item
         from mitmeter.shelf import Shelf
-        shelf = Shelf(Path(sys.argv[1]))
-        shelf.write((os._exit(9) if n == 12 else item(n) for n in range(9, 13)), 1e9 + 9, {})
+        class Killed(dict):
+            def items(self):
+                os._exit(9)
+        # The counters come last, after the captures.
+        Shelf(Path(sys.argv[1])).write([item(n) for n in range(9, 12)], 1e9 + 9, Killed())
     """
     environment = os.environ | {"PYTHONPATH": str(ADDON)}
     command = [sys.executable, "-c", textwrap.dedent(code), str(folder), str(Path(__file__).parent)]

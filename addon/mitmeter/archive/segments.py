@@ -1,7 +1,7 @@
 """Append-only files of records: `<folder>/<name>.cborseq.zst`, each one zstd stream over a CBOR sequence (RFC 8742).
 
 All records of a segment share one compression window, so a conversation that resends its history costs what is new.
-The stream is flushed to a block boundary after every record, which makes each of them readable while the segment
+The stream is flushed to a block boundary after what is appended at once, which makes it readable while the segment
 grows and after a crash: `zstd -dc FILE` prints all there is and then complains of the missing end.
 """
 
@@ -9,9 +9,10 @@ import contextlib
 import fcntl
 import os
 import secrets
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from io import BufferedReader
+from itertools import accumulate
 from pathlib import Path
 
 import zstandard
@@ -68,25 +69,32 @@ class SegmentWriter:
         self._open: _OpenSegment | None = None
 
     def append(self, record: bytes, now: float) -> Place:
-        """Write one record through to the operating system; `now` (epoch seconds) names a segment that is begun.
+        """Write one record, as `append_all` does several."""
+        return self.append_all((record,), now)[0]
 
-        Raises OSError where it cannot be written. The segment is then abandoned with what it held before, and the
+    def append_all(self, records: Sequence[bytes], now: float) -> list[Place]:
+        """Write records through to the operating system; `now` (epoch seconds) names a segment that is begun.
+
+        Raises OSError where they cannot be written. The segment is then abandoned with what it held before, and the
         next append begins another.
         """
         segment = self._open or _OpenSegment(self._folder, self._compressor.compressobj(), now)
         self._open = None
         try:
-            offset = segment.append(record)
+            offsets = segment.append(records)
             self._open = segment
         finally:
             # Whatever stops it, the compressor is then ahead of the file: nothing may be added to this stream.
             if self._open is None:
                 segment.abandon()
         if segment.size >= self._seal_size:
-            # The record is written; a segment without its end reads as well as one with it.
+            # The records are written; a segment without its end reads as well as one with it.
             with contextlib.suppress(OSError):
                 self.close()
-        return Place(segment.name, offset, len(record), checksum(record))
+        return [
+            Place(segment.name, offset, len(record), checksum(record))
+            for offset, record in zip(offsets, records, strict=True)
+        ]
 
     @property
     def begun(self) -> float | None:
@@ -117,12 +125,13 @@ class _OpenSegment:
         self._written = 0
         self._compressor = compressor
 
-    def append(self, record: bytes) -> int:
-        begun = self._compressor.compress(record)
+    def append(self, records: Sequence[bytes]) -> list[int]:
+        *offsets, size = accumulate(map(len, records), initial=self.size)
+        begun = self._compressor.compress(records[0] if len(records) == 1 else b"".join(records))
         flushed = self._compressor.flush(zstandard.COMPRESSOBJ_FLUSH_BLOCK)
         self._write(b"".join((begun, flushed, _EMPTY_BLOCK)))
-        offset, self.size = self.size, self.size + len(record)
-        return offset
+        self.size = size
+        return offsets
 
     def sync(self) -> None:
         os.fdatasync(self._fd)
