@@ -53,8 +53,8 @@ STAGES = {
     "framing": Stage("mitmeter.wire", "feed", "metering_failed", kind="MessageDecoder"),
     "dialect": Stage("mitmeter.usage.reading", "feed", "metering_failed", kind="Reading"),
     "usage": Stage("mitmeter.usage.reading", "usage", "metering_failed", kind="Reading"),
-    "redaction": Stage("mitmeter.redact", "capture", "metering_failed", kind="Redactor"),
-    "redaction-of-rows": Stage("mitmeter.redact", "exchange", "rows_dropped", kind="Redactor", rows=False),
+    "redaction": Stage("mitmeter.redact", "both", "metering_failed", kind="Redactor"),
+    "redaction-of-rows": Stage("mitmeter.redact", "_clear", "rows_dropped", kind="Redactor", rows=False),
     "archive-encode": Stage("mitmeter.shelf", "encode", "captures_dropped", None, tokens=True),
     "archive-disk": Stage(
         "mitmeter.archive.segments", "append_all", "captures_dropped", None, "SegmentWriter", "OSError", tokens=True

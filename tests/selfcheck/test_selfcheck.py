@@ -15,6 +15,7 @@ from mitmeter.redact import Redacted, Redactor
 
 Redactor.capture = lambda self, capture, *, stream=True: Redacted(**asdict(capture))
 Redactor.exchange = lambda self, exchange: exchange
+Redactor.both = lambda self, exchange, capture, *, stream=True: (exchange, Redacted(**asdict(capture)))
 addons = []
 """
 COMMAND = "import sys; sys.path.insert(0, {!r}); from mitmeter.cli import main; main(['selfcheck', *sys.argv[1:]])"
