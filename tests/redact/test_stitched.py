@@ -10,6 +10,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from mitmeter.redact import Redactor
+from mitmeter.redact.stitched import _pieces
 
 SECRET = "sk-proj-aB3dE5gH7jK9mN1pQ3sT5vW7yZ9"
 DUMPS: dict[str, Callable[[Any], str]] = {
@@ -116,3 +117,14 @@ def test_a_member_written_in_two_ways_at_once() -> None:
     body = stream([chat(first, 0)], DUMPS["compact"]) + stream([chat(second, 0)], DUMPS["spaced"])
     body += stream([chat(third, 0)], DUMPS["compact"])
     assert SECRET[9:20] not in (Redactor((), "").body(body, stream=True) or b"").decode()
+
+
+FOLLOWS = st.sampled_from(['"}}', '"}, ', '"', "", '"},"x":1}'])
+
+
+@given(st.lists(st.sampled_from(["", "a", ":", "sk-", "content"]), max_size=12), FOLLOWS, FOLLOWS, st.integers(0, 12))
+def test_values_between_which_the_same_stands(values: list[str], follows: str, odd: str, place: int) -> None:
+    opening = b'"content":"'
+    texts = [value + (odd if at == place else follows) for at, value in enumerate(values)]
+    data = b"data: {" + b"".join(opening + text.encode() for text in texts)
+    assert _pieces("content", data, opening) == [rest.partition(b'"')[0] for rest in data.split(opening)[1:]]

@@ -53,6 +53,7 @@ _SPACES = (b"", b" ")
 _ODD = "odd"
 _LONGEST_EVENT = 2048
 _START = 4096
+_PROBES = 4
 MOST_PIECES = 20_000
 
 type Find = Callable[[bytes], list[Span]]
@@ -121,7 +122,46 @@ def _pieces(name: str, data: bytes, opening: bytes | None) -> list[bytes]:
     """Return a member's values, which all begin with `opening` if that is given."""
     if opening is None or data.find(b"\\") >= 0:
         return _values(name).findall(data)
-    return [rest.partition(b'"')[0] for rest in data.split(opening)[1:]]
+    pieces = _alike(data, opening)
+    if pieces is None:
+        return [rest.partition(b'"')[0] for rest in data.split(opening)[1:]]
+    return pieces
+
+
+def _alike(data: bytes, opening: bytes) -> list[bytes] | None:
+    """Return the values if the same stands between any two of them but the first; None if it does not, or they are few.
+
+    What is the same need not be looked through.
+    """
+    first = data.find(opening) + len(opening)
+    second, last = data.find(opening, first) + len(opening), data.rfind(opening) + len(opening)
+    end, third = data.find(b'"', second), data.find(opening, second) + len(opening)
+    between = data[end:third]
+    if not second < end < third < last or not _recurs(data, between, opening):
+        return None
+    begun, pieces = data[:last], list[bytes]()
+    add, index, step, end = pieces.append, begun.index, third - end, second - third + end
+    try:
+        while True:
+            add(begun[(at := end + step) : (end := index(b'"', at))])
+    except ValueError:
+        if at != last or not begun.startswith(between.join((*pieces, b"")), second):
+            return None
+    return [_value(data, first), *pieces, _value(data, last)]
+
+
+def _recurs(data: bytes, between: bytes, opening: bytes) -> bool:
+    """Say whether these bytes end with the opening at some places further on, too."""
+    for at in range(1, _PROBES):
+        end = data.find(opening, at * len(data) // _PROBES) + len(opening)
+        if end < len(opening) or not data.endswith(between, 0, end):
+            return False
+    return True
+
+
+def _value(data: bytes, start: int) -> bytes:
+    end = data.find(b'"', start)
+    return data[start:end] if end >= 0 else data[start:]
 
 
 @lru_cache(maxsize=1)
