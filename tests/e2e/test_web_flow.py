@@ -186,9 +186,9 @@ def test_a_comment_of_the_users_own_stays(bench: Bench) -> None:
 def test_a_comment_tells_of_what_keeps_waiting(bench: Bench) -> None:
     with ThreadPoolExecutor(1) as pool:
         asked = pool.submit(
-            fetch, bench.proxy.port, MESSAGES, STREAM, {"User-Agent": "patient", "x-pace-first": "4000"}
+            fetch, bench.proxy.port, MESSAGES, STREAM, {"User-Agent": "patient", "x-pace-first": "7000"}
         )
-        deadline = time.monotonic() + 3.5
+        deadline = time.monotonic() + 6.5
         comment = ""
         while not comment and time.monotonic() < deadline:
             time.sleep(0.1)
