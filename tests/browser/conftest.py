@@ -16,9 +16,9 @@ STATIC = Path(__file__).resolve().parents[2] / "addon" / "mitmeter" / "dashboard
 WAIT_MS = 15_000
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Any]:
-    """A browser."""
+    """A browser. While there is one its event loop counts as running, so it is closed before other modules' tests."""
     try:
         from playwright.sync_api import sync_playwright
     except ImportError:

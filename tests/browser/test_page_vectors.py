@@ -30,6 +30,10 @@ OURS: dict[str, tuple[Any, str]] = {
     "summary: -1 sentinels are summed/draft_tokens": (None, "unknown is left out of sums"),
     "summary: -1 sentinels are summed/draft_acc_tokens": (None, "unknown is left out of sums"),
     "chat: no space after colon is ignored": ({"reasoning": "", "content": "x"}, "the space is optional in SSE"),
+    "chat: both reasoning keys duplicated": (
+        {"reasoning": "x", "content": ""},
+        "a thought under two names is one",
+    ),
     "chat: second choice ignored": ({"reasoning": "", "content": "ab"}, "every choice is shown, each as its own block"),
     "chat: tool call deltas not shown": ({"reasoning": "", "content": "", "tool": 1}, "tool calls are shown"),
     "chat: anthropic deltas not shown": ({"reasoning": "", "content": "Hi"}, "each API's own path is read"),

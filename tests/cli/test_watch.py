@@ -26,7 +26,9 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_sums_come_again_until_ctrl_c(folder: Path) -> None:
-    command = [sys.executable, "-c", MITMETER, "--dir", str(folder), "stats", "--watch", "--json"]
+    # Whoever runs the tests in a shell's background has them ignore it.
+    heeding = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler);"
+    command = [sys.executable, "-c", f"{heeding} {MITMETER}", "--dir", str(folder), "stats", "--watch", "--json"]
     env = os.environ | {"PYTHONPATH": str(ROOT / "addon"), "PYTHONUNBUFFERED": "1"}
     with subprocess.Popen(command, env=env, stdout=subprocess.PIPE, text=True) as watching:
         assert watching.stdout is not None

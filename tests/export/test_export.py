@@ -320,7 +320,9 @@ def test_an_archive_of_another_machine(folder: Path) -> None:
 def test_an_interrupted_export_leaves_what_was_there(folder: Path) -> None:
     out = folder.parent / "out.jsonl"
     out.write_text("before")
-    code = "import mitmeter.exporting as e, time; e._jsonl = lambda *_: time.sleep(60) or True; "
+    # Whoever runs the tests in a shell's background has them ignore it.
+    code = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
+    code += "import mitmeter.exporting as e, time; e._jsonl = lambda *_: time.sleep(60) or True; "
     code += "print('go', flush=True); from mitmeter.cli import main; main()"
     command = [sys.executable, "-c", code, "--dir", str(folder), "export", "--out", str(out)]
     environment = os.environ | {"PYTHONPATH": str(ADDON)}
