@@ -51,8 +51,9 @@ def encode(ident: int, redacted: Redacted, row: dict[str, Any] | None = None) ->
     """
     asked, joined_asked = _headers(redacted.request_headers)
     answered, joined_answered = _headers(redacted.response_headers, _stale(redacted))
-    keys = _six_keys(ident, redacted, joined_asked, joined_answered) | _other_keys(redacted)
-    return sealed({**keys, "req_header_fields": asked, "resp_header_fields": answered, "row": row})
+    keys = _six_keys(ident, redacted, joined_asked, joined_answered)
+    keys.update(_other_keys(redacted), req_header_fields=asked, resp_header_fields=answered, row=row)
+    return sealed(keys)
 
 
 def sealed(fields: dict[str, Any]) -> bytes:
