@@ -49,6 +49,7 @@ _COUNTED = ("index", "output_index", "content_index", "contentBlockIndex")
 _INDEX = rb'"(?:index|output_index|content_index|contentBlockIndex|item_id)"\s*:\s*("[^"]{0,64}"|[0-9]{1,6})'
 _INDEXES = re.compile(_INDEX)
 _NUMBERED = re.compile(rb'"(index|output_index|content_index|contentBlockIndex)"\s*:\s*([0-9]{1,6})')
+_VALUE = re.compile(rb'[^"\\]*+(?:\\.[^"\\]*+)*+', re.DOTALL)
 _SPACES = (b"", b" ")
 _ODD = "odd"
 _LONGEST_EVENT = 2048
@@ -92,7 +93,7 @@ def _exactly(name: str) -> Scanner:
 
 @lru_cache(maxsize=len(NAMES))
 def _values(name: str) -> re.Pattern[bytes]:
-    return re.compile(rb'"%s"\s{0,8}+:\s{0,8}+"([^"\\]*+(?:\\.[^"\\]*+)*+)' % name.encode(), re.DOTALL)
+    return re.compile(rb'"%s"\s{0,8}+:\s{0,8}+"(%s)' % (name.encode(), _VALUE.pattern), re.DOTALL)
 
 
 def find_stitched(data: bytes, find: Find) -> list[Span]:
@@ -120,34 +121,37 @@ def find_stitched(data: bytes, find: Find) -> list[Span]:
 
 def _pieces(name: str, data: bytes, opening: bytes | None) -> list[bytes]:
     """Return a member's values, which all begin with `opening` if that is given."""
-    if opening is None or data.find(b"\\") >= 0:
+    escaped = data.find(b"\\") >= 0
+    pieces = _alike(data, opening, escaped) if opening is not None else None
+    if pieces is not None:
+        return pieces
+    if opening is None or escaped:
         return _values(name).findall(data)
-    pieces = _alike(data, opening)
-    if pieces is None:
-        return [rest.partition(b'"')[0] for rest in data.split(opening)[1:]]
-    return pieces
+    return [rest.partition(b'"')[0] for rest in data.split(opening)[1:]]
 
 
-def _alike(data: bytes, opening: bytes) -> list[bytes] | None:
+@lru_cache(maxsize=256)
+def _apart(step: int, escaped: bool) -> re.Pattern[bytes]:
+    """Return what finds values between which so many bytes stand, those with which they end included."""
+    return re.compile(rb'(%s)".{%d}' % (_VALUE.pattern if escaped else rb'[^"]*+', step - 1), re.DOTALL)
+
+
+def _alike(data: bytes, opening: bytes, escaped: bool) -> list[bytes] | None:
     """Return the values if the same stands between any two of them but the first; None if it does not, or they are few.
 
     What is the same need not be looked through.
     """
     first = data.find(opening) + len(opening)
     second, last = data.find(opening, first) + len(opening), data.rfind(opening) + len(opening)
-    end, third = data.find(b'"', second), data.find(opening, second) + len(opening)
+    end, third = _end(data, second), data.find(opening, second) + len(opening)
     between = data[end:third]
-    if not second < end < third < last or not _recurs(data, between, opening):
+    if not second <= end < third < last or not _recurs(data, between, opening):
         return None
-    begun, pieces = data[:last], list[bytes]()
-    add, index, step, end = pieces.append, begun.index, third - end, second - third + end
-    try:
-        while True:
-            add(begun[(at := end + step) : (end := index(b'"', at))])
-    except ValueError:
-        if at != last or not begun.startswith(between.join((*pieces, b"")), second):
-            return None
-    return [_value(data, first), *pieces, _value(data, last)]
+    pieces = _apart(len(between), escaped).findall(data, second, last)
+    told = between.join((*pieces, b""))
+    if len(told) != last - second or not data.startswith(told, second):
+        return None
+    return [data[first : _end(data, first)], *pieces, data[last : _end(data, last)]]
 
 
 def _recurs(data: bytes, between: bytes, opening: bytes) -> bool:
@@ -159,9 +163,10 @@ def _recurs(data: bytes, between: bytes, opening: bytes) -> bool:
     return True
 
 
-def _value(data: bytes, start: int) -> bytes:
-    end = data.find(b'"', start)
-    return data[start:end] if end >= 0 else data[start:]
+def _end(data: bytes, start: int) -> int:
+    """Return where the value that begins here ends."""
+    found = _VALUE.match(data, start)
+    return found.end() if found is not None else start
 
 
 @lru_cache(maxsize=1)
