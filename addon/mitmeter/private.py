@@ -8,7 +8,8 @@ def make_folder(folder: Path) -> None:
     """Make a folder, and the parents it lacks, 0700; one that exists is left as it is. Raises OSError."""
     if folder.is_dir():
         return
-    make_folder(folder.parent)
+    if not folder.parent.exists():
+        make_folder(folder.parent)
     try:
         folder.mkdir(mode=0o700)
     except FileExistsError:
