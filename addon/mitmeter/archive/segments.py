@@ -1,7 +1,7 @@
 """Append-only files of records: `<folder>/<name>.cborseq.zst`, each one zstd stream over a CBOR sequence (RFC 8742).
 
 All records of a segment share one compression window, so a conversation that resends its history costs what is new.
-The stream is flushed to a block boundary after what is appended at once, which makes it readable while the segment
+The stream is flushed to a block boundary after every record, which makes each of them readable while the segment
 grows and after a crash: `zstd -dc FILE` prints all there is and then complains of the missing end.
 """
 
@@ -40,6 +40,7 @@ _AT_ONCE_BYTES = 2**27
 # input ends with it (python-zstandard 0.25 `stream_reader`; zstd before 1.5.6, facebook/zstd#3602): one more block,
 # raw and of no bytes, keeps them from that.
 _EMPTY_BLOCK = b"\x00\x00\x00"
+_FLUSH = zstandard.COMPRESSOBJ_FLUSH_BLOCK
 
 
 class SegmentError(OSError):
@@ -127,9 +128,11 @@ class _OpenSegment:
 
     def append(self, records: Sequence[bytes]) -> list[int]:
         *offsets, size = accumulate(map(len, records), initial=self.size)
-        begun = self._compressor.compress(records[0] if len(records) == 1 else b"".join(records))
-        flushed = self._compressor.flush(zstandard.COMPRESSOBJ_FLUSH_BLOCK)
-        self._write(b"".join((begun, flushed, _EMPTY_BLOCK)))
+        parts: list[bytes] = []
+        for record in records:
+            # Each to a block of its own: a tail that is torn costs no more than the record that it is torn in.
+            parts += (self._compressor.compress(record), self._compressor.flush(_FLUSH), _EMPTY_BLOCK)
+        self._write(b"".join(parts))
         self.size = size
         return offsets
 
