@@ -7,6 +7,10 @@ from collections import Counter
 log = logging.getLogger("mitmeter")
 
 
+class Said(Exception):
+    """A failure in words of our own, which quote nothing of anybody's."""
+
+
 class Mishaps:
     """`fresh` are those that are not in the database yet, `totals` all since the start."""
 
@@ -21,11 +25,11 @@ class Mishaps:
         self.totals[name] += number
 
     def failed(self, name: str, error: Exception) -> None:
-        """Count a failure, and report its first occurrence: what a system or a database says of itself, else the type.
+        """Count a failure, and report its first occurrence: what we, a system or a database say of it, else the type.
 
         Other errors may quote what they were about, which may be a body or a header.
         """
-        speaks = isinstance(error, OSError | sqlite3.Error)
+        speaks = isinstance(error, OSError | sqlite3.Error | Said)
         self.complain(name, f"{type(error).__name__}: {error}" if speaks else type(error).__name__)
 
     def complain(self, name: str, what: str, number: int = 1) -> None:

@@ -6,6 +6,8 @@ is refused where it is written.
 
 import sqlite3
 
+from mitmeter.mishaps import Said
+
 # Columns are named after the fields of `mitmeter.exchange`; started is epoch seconds, anomalies and reported are JSON.
 _FIRST = (
     """
@@ -118,7 +120,7 @@ _PRICED = (
 MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _ARCHIVE, _TOLD, _SESSION, _STORED, _PRICED)
 
 
-class SchemaError(Exception):
+class SchemaError(Said):
     """The file is not a database that this version can work with; the message says why."""
 
 
