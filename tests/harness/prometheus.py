@@ -2,12 +2,12 @@
 
 import json
 import subprocess
-import time
 import urllib.parse
 import urllib.request
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
+from harness.daemon import Daemon
 from harness.mitm import ROOT
 from harness.ports import free_port
 
@@ -30,44 +30,16 @@ def where() -> tuple[str, str] | None:
     return paths["server"], paths["tool"]
 
 
-class Prometheus:
-    """The server as a process on a free port, ready once entered."""
+class Prometheus(Daemon):
+    """The server on a free port, scraping another."""
 
     def __init__(self, server: str, port: int, folder: Path) -> None:
-        self.port = free_port()
-        self._log = folder / "prometheus.log"
+        own = free_port()
         config = folder / "prometheus.yml"
         config.write_text(CONFIG.format(port=port))
-        self._command = [server, f"--config.file={config}", f"--storage.tsdb.path={folder / 'tsdb'}"]
-        self._command += [f"--web.listen-address=127.0.0.1:{self.port}", "--log.level=warn"]
-        self._process: subprocess.Popen[bytes] | None = None
-
-    def __enter__(self) -> Self:
-        with self._log.open("wb") as log:
-            self._process = subprocess.Popen(self._command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
-        deadline = time.monotonic() + 30
-        while not self._ready():
-            if self._process.poll() is not None or time.monotonic() > deadline:
-                self.__exit__()
-                raise RuntimeError(f"Prometheus did not become ready:\n{self._log.read_text()}")
-            time.sleep(0.1)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._process and self._process.poll() is None:
-            self._process.terminate()
-            try:
-                self._process.wait(10)
-            except subprocess.TimeoutExpired:
-                self._process.kill()
-                self._process.wait(10)
-
-    def _ready(self) -> bool:
-        try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/-/ready", timeout=2) as answer:
-                return bool(answer.status == 200)
-        except OSError:
-            return False
+        command = [server, f"--config.file={config}", f"--storage.tsdb.path={folder / 'tsdb'}"]
+        command += [f"--web.listen-address=127.0.0.1:{own}", "--log.level=warn"]
+        super().__init__(command, own, "/-/ready", folder / "prometheus.log")
 
     def query(self, expression: str) -> list[tuple[dict[str, str], float]]:
         """The labels and the value of each series that an expression comes to now."""
