@@ -1,8 +1,8 @@
 """A server of somebody else's as a process, ready once entered."""
 
+import http.client
 import subprocess
 import time
-import urllib.request
 from pathlib import Path
 from typing import Self
 
@@ -40,8 +40,11 @@ class Daemon:
                 self._process.wait(STOP_SECONDS)
 
     def _ready(self) -> bool:
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=2)
         try:
-            with urllib.request.urlopen(self.url + self._path, timeout=2) as answer:
-                return bool(answer.status == 200)
+            connection.request("GET", self._path)
+            return connection.getresponse().status == 200
         except OSError:
             return False
+        finally:
+            connection.close()
