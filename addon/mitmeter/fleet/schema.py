@@ -111,7 +111,6 @@ _MINUTES = f"""
     durations AggregateFunction({_QUANTILES}, Nullable(Float64)),
     first_tokens AggregateFunction({_QUANTILES}, Nullable(Float64))
 """
-_KEYS = ("provider", "model", "credential", "host")
 _ADDED_UP = f"""
     SELECT toStartOfMinute(toDateTime(toInt64(greatest(0., least(started, 4102444800.))), 'UTC')) AS minute,
         {", ".join(f"ifNull({key}, '') AS {key}" for key in ("provider", "model", "credential"))}, host,

@@ -16,7 +16,6 @@ from mitmeter.exchange import Exchange, Usage
 from mitmeter.usage.paths import dig, path
 from mitmeter.usage.registry import find, named, owner
 
-EXTRA = "genai-prices is not installed; `pip install 'mitmeter[prices]'` has it"
 KEPT = 4096
 
 # What a count is a part of, outermost first.

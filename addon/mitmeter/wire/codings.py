@@ -67,11 +67,6 @@ class Codings:
             self.undecoded = ", ".join(names)
             self._flag("coding_unsupported")
 
-    @property
-    def transparent(self) -> bool:
-        """Whether bytes pass as they are: there is no coding, or none that can be undone."""
-        return not self._stages
-
     def feed(self, data: bytes) -> bytes:
         """Takes bytes as they came, returns what became decodable (the same object where there is no coding)."""
         self.received += len(data)
