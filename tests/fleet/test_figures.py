@@ -75,13 +75,26 @@ def test_sums_and_histograms(both: Both, wanted: Filter) -> None:
             assert there == {key: near(value) for key, value in here.items()}
 
 
+COURSES = [
+    pytest.param(Filter(), START, START + 2000.0, 13, 50, id="all"),
+    pytest.param(Filter(), START + 0.7, START + 1801.3, 5, 2, id="a part of it, the rest together"),
+    pytest.param(Filter(), START, START + 1800.0, 6, 3, id="whole minutes"),
+    pytest.param(Filter(since=START + 100.0, until=START + 1500.5), START, START + 2000.0, 8, 2, id="some time"),
+    pytest.param(Filter(since=START + 120.0, until=START + 1500.0), START + 120.0, START + 1500.0, 4, 9, id="minutes"),
+    pytest.param(Filter(model=("o*",), host=("h0.invalid",)), START - 7200.0, START + 9000.9, 7, 2, id="a model"),
+    pytest.param(Filter(outcome=("error",)), START, START + 1900.1, 7, 2, id="failed"),
+    pytest.param(Filter(model=("none",)), START, START + 1900.1, 7, 2, id="nothing"),
+]
+
+
 @pytest.mark.parametrize("by", GROUPS)
-def test_courses(both: Both, by: str) -> None:
+@pytest.mark.parametrize(("wanted", "since", "until", "buckets", "top"), COURSES)
+def test_courses(both: Both, by: str, wanted: Filter, since: float, until: float, buckets: int, top: int) -> None:
     def ordered(told: list[dict[str, Any]]) -> list[Any]:
         return sorted((str(line.pop("name")), str(line)) for line in told)
 
-    given = (by, START, START + 2000.0, 13, 50)
-    assert ordered(both.figures.course(Filter(), *given)) == ordered(figures.course(both.facts, Filter(), *given))
+    given = (wanted, by, since, until, buckets, top)
+    assert ordered(both.figures.course(*given)) == ordered(figures.course(both.facts, *given))
 
 
 def test_choices(both: Both) -> None:

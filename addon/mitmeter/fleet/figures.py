@@ -8,23 +8,21 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from mitmeter.fleet.course import IN_MINUTES, MINUTE, Course, Tables, course, only
 from mitmeter.fleet.remote import Remote
+from mitmeter.fleet.spread import Place, Spread, place_of
 from mitmeter.fleet.wanted import where
-from mitmeter.metered import ALL, Metered
+from mitmeter.metered import Metered
 from mitmeter.store.figures import CHOSEN, MEASURED
-from mitmeter.store.filters import TEXTS, Filter
+from mitmeter.store.filters import Filter
 from mitmeter.store.rows import Row
 from mitmeter.store.sorting import SORTS, Order
 
 # As many as the server takes up to the order of one column before it reads the others.
 NEWEST = 10_000
 LISTED = 200
-MINUTE = 60
-# As in `mitmeter.store.histogram`.
-LEAST_BINS, MOST_BINS = 5, 20
 
 _TOKENS = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens", "reasoning_tokens")
-_COURSE = ("requests", "input_tokens", "output_tokens", "cache_read_tokens", "reasoning_tokens")
 _SUMMED = ("requests", "errors", "aborted", *_TOKENS, "cost_usd")
 _BY_ROW = f"""
     SELECT model AS name, count() AS requests, countIf(outcome IN ('error', 'unreachable')) AS errors,
@@ -36,7 +34,6 @@ _BY_MINUTE = f"""
     SELECT nullIf(toNullable(model), '') AS name, {", ".join(f"sum({name})" for name in _SUMMED)}
     FROM {{table}} WHERE {{where}} GROUP BY name
 """
-_IN_MINUTES = ("model", "provider", "host", "credential")
 
 
 class Figures:
@@ -84,14 +81,13 @@ class Figures:
 
     def _sums(self, wanted: Filter) -> list[Any]:
         """Return sums that are to be added up: of whole minutes, and of the rows before and after them."""
-        told = {name for name in wanted.__struct_fields__ if getattr(wanted, name) != getattr(ALL, name)}
-        if not told <= {"since", "until", *_IN_MINUTES}:
+        if not only(wanted, "since", "until", *IN_MINUTES):
             return self._by_row(wanted)
         since = None if wanted.since is None else math.ceil(wanted.since / MINUTE) * MINUTE
         until = None if wanted.until is None else math.floor(wanted.until / MINUTE) * MINUTE
         if since is not None and until is not None and since >= until:
             return self._by_row(wanted)
-        texts = {name: getattr(wanted, name) for name in _IN_MINUTES}
+        texts = {name: getattr(wanted, name) for name in IN_MINUTES}
         condition, given = where(Filter(**texts))
         for sign, bound in ((">=", since), ("<", until)):
             condition += "" if bound is None else f" AND minute {sign} toDateTime({int(bound)}, 'UTC')"
@@ -110,24 +106,23 @@ class Figures:
         """Return the histogram of that name; a row that is there twice for now counts twice in it."""
         column = MEASURED[name]
         condition, given = where(wanted)
-        chosen = f"FROM {self._rows} WHERE {column} > 0 AND {condition}"
-        quantiles = "quantilesExactInclusive(0.5, 0.95, 0.99)"
-        [[number, low, high, ranks]] = self._ask(
-            f"SELECT count(), min({column}), max({column}), {quantiles}({column}) {chosen}", given
+        place, chosen = place_of(column), f"{column} > 0 AND {condition}"
+        found = self._ask(
+            f"SELECT {place} AS at, count(), min({column}), max({column}) FROM {self._rows} WHERE {chosen} "
+            "GROUP BY at ORDER BY at",
+            given,
         )
-        if not number:
+        if not found:
             return None
-        told = {"min": low, "max": high, **dict(zip(("p50", "p95", "p99"), ranks, strict=True))}
-        count = min(MOST_BINS, max(LEAST_BINS, math.ceil(math.log2(number)) + 1))
-        width = (high - low) / count
-        if not width:
-            return {"bins": [number], "binSize": 0, **told}
-        place = f"least(toInt64(floor(({column} - {{low:Float64}}) / {{width:Float64}})), {count - 1})"
-        found = self._ask(f"SELECT {place} AS at, count() {chosen} GROUP BY at", {**given, "low": low, "width": width})
-        bins = [0] * count
-        for at, rows in found:
-            bins[at] = int(rows)
-        return {"bins": bins, "binSize": width, **told}
+        spread = Spread([Place(*values) for values in found])
+        ranked, cut = (", ".join(map(str, sorted(places))) for places in (spread.ranked, spread.cut))
+        bin_ = f"toInt64(floor(({column} - {{low:Float64}}) / {{width:Float64}}))"
+        sql = f"""
+            SELECT {place} AS at, {bin_} AS bin, if(at IN ({ranked}), assumeNotNull({column}), 0) AS value, count()
+            FROM {self._rows} {f"PREWHERE {place} IN ({cut})" if condition == "1" else ""}
+            WHERE {chosen} AND {place} IN ({cut}) GROUP BY at, bin, value
+        """
+        return spread.told(self._ask(sql, given | {"low": spread.low, "width": spread.width or 1.0}))
 
     def span(self, wanted: Filter) -> tuple[float, float] | None:
         """Return when the first and the last of the rows began, None without any; epoch seconds."""
@@ -141,32 +136,8 @@ class Figures:
         self, wanted: Filter, by: str, since: float, until: float, buckets: int, top: int
     ) -> list[dict[str, Any]]:
         """Return sums in buckets from `since` until `until`: the `top` with the most tokens, then the rest."""
-        condition, given = where(wanted)
-        given |= {"begin": since, "end": until, "width": (until - since) / buckets}
-        name = "nullIf(session, '')" if by == "session" else TEXTS[by]
-        found = self._ask(
-            f"""
-            SELECT {name} AS name,
-                least(toInt64((started - {{begin:Float64}}) / {{width:Float64}}), {buckets - 1}) AS at, count(),
-                {", ".join(f"ifNull(sum({column}), 0)" for column in _COURSE[1:])}
-            FROM {self._rows} FINAL
-            WHERE started >= {{begin:Float64}} AND started <= {{end:Float64}} AND {condition} GROUP BY name, at
-            """,
-            given,
-        )
-        series: dict[str | None, dict[str, list[int]]] = {}
-        for told, at, *sums in found:
-            lines = series.setdefault(told, {column: [0] * buckets for column in _COURSE})
-            for column, value in zip(_COURSE, sums, strict=True):
-                lines[column][at] += int(value)
-        ranked = sorted(series.items(), key=lambda item: -sum(map(sum, list(item[1].values())[:3])))
-        shown: list[dict[str, Any]] = [{"name": told, "rest": False, **lines} for told, lines in ranked[:top]]
-        if rest := [lines for _, lines in ranked[top:]]:
-            joined = {
-                column: [sum(at) for at in zip(*(lines[column] for lines in rest), strict=True)] for column in _COURSE
-            }
-            shown.append({"name": None, "rest": True, **joined})
-        return shown
+        tables = Tables(self._rows, self._minutes)
+        return course(self._ask, tables, wanted, Course(by, since, until, buckets, top))
 
     def choices(self) -> dict[str, list[Any]]:
         """Return what the newest rows have for values, by filter: those of the most rows first."""

@@ -40,21 +40,23 @@ _SUMS = """
     SELECT toNullable({group}) AS name, count() AS requests,
         countIf(outcome IN ('error', 'unreachable')), countIf(outcome IN ('client_aborted', 'upstream_aborted')),
         sum(input_tokens), sum(output_tokens), sum(cache_read_tokens), sum(cache_write_tokens), sum(reasoning_tokens),
-        quantileExactInclusive(0.5)(first_token_ms), quantileExactInclusive(0.5)(duration_ms),
         sum(duration_ms), sum(cost_usd), countIf(isNull(cost_usd) AND isNotNull(source)),
-        quantileExact(0.95)(first_token_ms), quantileExact(0.99)(first_token_ms),
-        quantileExact(0.95)(duration_ms), quantileExact(0.99)(duration_ms),
-        quantileExactInclusive(0.5)(tokens_per_second),
-        count(first_token_ms), count(duration_ms), count(tokens_per_second)
+        {spreads}
     FROM {table} FINAL WHERE {where} GROUP BY name ORDER BY {order}
 """
 _STAT = (
     *("name", "requests", "errors", "aborted"),
     *("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens", "reasoning_tokens"),
-    *("first_token_ms", "duration_ms", "total_duration_ms", "cost_usd", "unpriced"),
-    *("first_token_ms_p95", "first_token_ms_p99", "duration_ms_p95", "duration_ms_p99", "tokens_per_second"),
+    *("total_duration_ms", "cost_usd", "unpriced"),
 )
-_SPREAD = ("first_token_ms", "duration_ms", "tokens_per_second")
+# The two values in the middle, of which the first is the one before where their number is even; then 95 and 99 %.
+_LEVELS = "0.4999999999, 0.5, 0.95, 0.99"
+_SPREAD = {
+    "first_token_ms": ("first_token_ms_p95", "first_token_ms_p99"),
+    "duration_ms": ("duration_ms_p95", "duration_ms_p99"),
+    "tokens_per_second": (),
+}
+_SPREADS = ", ".join(f"count({name}), quantilesExact({_LEVELS})({name})" for name in _SPREAD)
 _DIGITS = {"first_token_ms": 4, "duration_ms": 4, "tokens_per_second": 4, "total_duration_ms": 3, "cost_usd": 9}
 _CAPTURE = "SELECT flow_id, started, head, request_body, response_body, checksum FROM {table} "
 _AROUND = (
@@ -141,7 +143,7 @@ class Remote:
             raise ValueError(f"exchanges are grouped by one of {', '.join(_GROUPS)}, not by {group!r}")
         condition, given = where(wanted)
         order = "name ASC NULLS FIRST" if group in ("day", "hour") else "requests DESC, name ASC NULLS FIRST"
-        sql = _SUMS.format(table=self._rows, group=_GROUPS[group], where=condition, order=order)
+        sql = _SUMS.format(table=self._rows, group=_GROUPS[group], where=condition, order=order, spreads=_SPREADS)
         if "{zone:" in sql:
             given["zone"] = local_zone()
         return [_stat(*values) for values in self.connection.query(sql, given)]
@@ -232,9 +234,13 @@ def _row(ident: int, captured: bool, *values: Any) -> Row:
 
 def _stat(*values: Any) -> Stat:
     told = dict(zip(_STAT, values, strict=False))
-    for kind, number in zip(_SPREAD, values[len(_STAT) :], strict=True):
+    spreads = values[len(_STAT) :]
+    for (name, later), number, (first, second, *ranks) in zip(
+        _SPREAD.items(), spreads[::2], spreads[1::2], strict=True
+    ):
         # The median of nothing is no number.
-        told |= {name: None for name in _STAT if name.startswith(kind) and not number}
+        found = [(first + second) / 2, *ranks] if number else [None] * 3
+        told |= dict(zip((name, *later), found, strict=False))
     return Stat(**told | {name: None if told[name] is None else round(told[name], n) for name, n in _DIGITS.items()})
 
 
