@@ -4,11 +4,14 @@ import base64
 import json
 import subprocess
 import sys
+from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 from urllib.parse import quote
 
+import cbor2
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from msgspec import to_builtins
 
@@ -58,7 +61,17 @@ def sinks(
     lines = (redacted.response_body or b"").split(b"\n")
     told = [json.loads(line[6:]) for line in lines if line.startswith(b"data: {") and line.endswith(b"}")]
     said = [event["choices"][0]["delta"]["content"] for event in told]
-    return encode(1, redacted, to_builtins(exchange)) + repr(to_builtins(exchange)).encode() + "".join(said).encode()
+    record = cbor2.loads(encode(1, redacted, to_builtins(exchange)))
+    return b"\n".join((*leaves(record), repr(to_builtins(exchange)).encode(), "".join(said).encode()))
+
+
+def leaves(value: object) -> Iterator[bytes]:
+    """What a record holds, apart: the end of one value and the name of the next one may read like a key together."""
+    if isinstance(value, dict | list):
+        for item in chain.from_iterable(value.items()) if isinstance(value, dict) else value:
+            yield from leaves(item)
+    else:
+        yield value if isinstance(value, bytes) else str(value).encode()
 
 
 def cut(text: str, sizes: list[int]) -> list[str]:
@@ -105,6 +118,7 @@ def test_a_shape_is_nowhere(secret: str, before: str, at: list[int]) -> None:
 
 @settings(deadline=None)
 @given(SECRETS, st.integers(0, 200))
+@example("0000000001lr", 22)
 def test_a_body_that_is_cut_ends_before_a_key(secret: str, kept: int) -> None:
     body = json.dumps({"error": {"message": f"no such key: {secret}"}}).encode()
     left = sinks(secret, [("Authorization", f"Bearer {secret}")], "", [body], "application/json", limit=kept + 1)
