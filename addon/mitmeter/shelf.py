@@ -18,7 +18,8 @@ from msgspec import to_builtins
 from msgspec.structs import replace
 
 from mitmeter import private, recovery, retention
-from mitmeter.archive.record import Record, RecordError, decode, encode
+from mitmeter.archive.layout import Pieces
+from mitmeter.archive.record import Record, RecordError, decode, pieces
 from mitmeter.archive.segments import SegmentError, SegmentReader, SegmentWriter, read
 from mitmeter.exchange import Exchange, Place
 from mitmeter.recovery import Verdict
@@ -94,13 +95,13 @@ class _Captures:
         self._writer = writer
         self._batch = batch
         self._now = now
-        self._waiting: list[tuple[int, bytes]] = []
+        self._waiting: list[tuple[int, Pieces]] = []
         self._size = 0
 
-    def take(self, ident: int, record: bytes) -> None:
+    def take(self, ident: int, record: Pieces) -> None:
         """Take the record of a row."""
         self._waiting.append((ident, record))
-        self._size += len(record)
+        self._size += sum(map(len, record))
         if self._size >= AT_ONCE_BYTES:
             self.write()
 
@@ -117,7 +118,7 @@ class _Captures:
                 except OSError as error:
                     self.fail(error)
 
-    def _append(self, waiting: list[tuple[int, bytes]]) -> None:
+    def _append(self, waiting: list[tuple[int, Pieces]]) -> None:
         if not waiting:
             return
         places = self._writer.append_all([record for _, record in waiting], self._now)
@@ -195,13 +196,13 @@ class Shelf:
                     retention.trim(self.folder, self.store, now, *self._limits)
         return [Row(ident, written, ident in captures.placed) for ident, written in added], captures.failures
 
-    def _record(self, ident: int, exchange: Exchange, redacted: Redacted) -> bytes:
+    def _record(self, ident: int, exchange: Exchange, redacted: Redacted) -> Pieces:
         """Return what is archived of an exchange; raises NoRoom."""
         kept = redacted if self.kept == "all" else without_bodies(redacted)
         row = to_builtins(exchange if exchange.trace is None else replace(exchange, trace=None))
         del row["trace"]
-        record = encode(ident, kept, row)
-        self._reserve.take(len(record))
+        record = pieces(ident, kept, row)
+        self._reserve.take(sum(map(len, record)))
         return record
 
     def trim(self, now: float, limit_bytes: int, days: int | None) -> list[str]:

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from mitmeter.archive.bodies import join, split
-from mitmeter.archive.record import RecordError, encode, sealed
+from mitmeter.archive.layout import sealed
+from mitmeter.archive.record import RecordError, encode
 from mitmeter.exchange import Capture, Outcome
 from mitmeter.redact import Redacted
 

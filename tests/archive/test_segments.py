@@ -293,7 +293,7 @@ def test_several_at_once_lie_one_after_the_other(tmp_path: Path) -> None:
     records = [cbor2.dumps({"id": number, "text": "x" * number}) for number in range(50)]
     writer = SegmentWriter(tmp_path)
     first = writer.append(records[0], NOW)
-    places = [first, *writer.append_all(records[1:], NOW)]
+    places = [first, *writer.append_all([(record,) for record in records[1:]], NOW)]
     assert [read(tmp_path, place) for place in places] == records
     assert [place.offset for place in places] == [sum(map(len, records[:at])) for at in range(50)]
     writer.close()

@@ -8,7 +8,8 @@ from typing import Any
 import cbor2
 from msgspec import Struct
 
-from mitmeter.archive.record import RecordError, checksum, sealed, verify
+from mitmeter.archive.layout import sealed
+from mitmeter.archive.record import RecordError, checksum, verify
 
 BODIES = ("req_body", "resp_body")
 

@@ -16,17 +16,14 @@ from typing import Any
 import cbor2
 from msgspec import Struct
 
-from mitmeter.archive.fields import encode_headers, valid, written
+from mitmeter.archive.fields import encode_headers
+from mitmeter.archive.layout import CRC_BYTES, CRC_KEY, Pieces, dumps, in_pieces, sealed
 from mitmeter.exchange import Capture, Headers, Outcome, Timeline
 from mitmeter.redact import Redacted
 
 VERSION = 1
 
-# The last key and the head of its value, an unsigned integer of four bytes.
-_CRC_KEY = b"\x63crc\x1a"
-_CRC_BYTES = 4
-_NO_CRC = 2**32 - 1
-
+_LARGE_BYTES = 2**16
 _LARGEST = 2**63 - 1
 _STALE_ONCE_DECODED = frozenset({"content-encoding", "content-length"})
 
@@ -49,25 +46,25 @@ def encode(ident: int, redacted: Redacted, row: dict[str, Any] | None = None) ->
     `ident` is the row's id, `row` the row as a map of plain values, kept so that an archive can be read alone. Text
     that is not valid Unicode (lone surrogates) gets U+FFFD, since CBOR text has to be UTF-8.
     """
+    return b"".join(pieces(ident, redacted, row))
+
+
+def pieces(ident: int, redacted: Redacted, row: dict[str, Any] | None = None) -> Pieces:
+    """The record in pieces that follow each other; large bodies are pieces of their own, not copied."""
     asked, joined_asked = _headers(redacted.request_headers)
     answered, joined_answered = _headers(redacted.response_headers, _stale(redacted))
     keys = _six_keys(ident, redacted, joined_asked, joined_answered)
-    keys.update(_other_keys(redacted), req_header_fields=asked, resp_header_fields=answered, row=row)
-    return sealed(keys)
-
-
-def sealed(fields: dict[str, Any]) -> bytes:
-    """The record of these keys, and its checksum as the last one."""
-    record = _dumps({**fields, "crc": _NO_CRC})
-    kept = memoryview(record)[:-_CRC_BYTES]
-    return b"".join((kept, crc32(kept).to_bytes(_CRC_BYTES)))
+    rest = {**_other_keys(redacted), "req_header_fields": asked, "resp_header_fields": answered, "row": row}
+    if len(redacted.request_body or b"") + len(redacted.response_body or b"") < _LARGE_BYTES:
+        return (sealed({**keys, **rest}),)
+    return in_pieces(keys, rest)
 
 
 def checksum(record: bytes) -> int | None:
     """The checksum that a record carries, None where it carries none."""
-    if record[-_CRC_BYTES - len(_CRC_KEY) : -_CRC_BYTES] != _CRC_KEY:
+    if record[-CRC_BYTES - len(CRC_KEY) : -CRC_BYTES] != CRC_KEY:
         return None
-    return int.from_bytes(record[-_CRC_BYTES:])
+    return int.from_bytes(record[-CRC_BYTES:])
 
 
 def verify(record: bytes, expected: int | None = None) -> None:
@@ -75,13 +72,13 @@ def verify(record: bytes, expected: int | None = None) -> None:
     carried = checksum(record)
     if expected is not None and carried != expected:
         raise RecordError("the record's checksum is not that of its index entry")
-    if carried is not None and crc32(memoryview(record)[:-_CRC_BYTES]) != carried:
+    if carried is not None and crc32(memoryview(record)[:-CRC_BYTES]) != carried:
         raise RecordError("the record's checksum is wrong")
 
 
 def encode_six(record: Record) -> bytes:
     """The record with llama-swap's six keys and nothing else."""
-    return _dumps(six_keys(record))
+    return dumps(six_keys(record))
 
 
 def decode(data: bytes) -> Record:
@@ -131,23 +128,6 @@ def _load(stream: io.BytesIO) -> Any:
         return cbor2.load(stream)
     except (cbor2.CBORError, RecursionError, OverflowError, MemoryError) as error:
         raise RecordError(f"not CBOR: {error}") from error
-
-
-def _dumps(fields: dict[str, Any]) -> bytes:
-    try:
-        return cbor2.dumps(fields, default=written)
-    except UnicodeEncodeError:
-        return cbor2.dumps(_valid_text(fields), default=written)
-
-
-def _valid_text(value: Any) -> Any:
-    if isinstance(value, str):
-        return valid(value)
-    if isinstance(value, dict):
-        return {_valid_text(name): _valid_text(item) for name, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_valid_text(item) for item in value]
-    return value
 
 
 def six_keys(record: Record) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from pathlib import Path
 import zstandard
 
 from mitmeter import private
+from mitmeter.archive.layout import Pieces
 from mitmeter.archive.record import RecordError, checksum, item_end, verify
 from mitmeter.exchange import Place
 
@@ -71,9 +72,9 @@ class SegmentWriter:
 
     def append(self, record: bytes, now: float) -> Place:
         """Write one record, as `append_all` does several."""
-        return self.append_all((record,), now)[0]
+        return self.append_all(((record,),), now)[0]
 
-    def append_all(self, records: Sequence[bytes], now: float) -> list[Place]:
+    def append_all(self, records: Sequence[Pieces], now: float) -> list[Place]:
         """Write records through to the operating system; `now` (epoch seconds) names a segment that is begun.
 
         Raises OSError where they cannot be written. The segment is then abandoned with what it held before, and the
@@ -93,7 +94,7 @@ class SegmentWriter:
             with contextlib.suppress(OSError):
                 self.close()
         return [
-            Place(segment.name, offset, len(record), checksum(record))
+            Place(segment.name, offset, sum(map(len, record)), checksum(record[-1]))
             for offset, record in zip(offsets, records, strict=True)
         ]
 
@@ -126,12 +127,13 @@ class _OpenSegment:
         self._written = 0
         self._compressor = compressor
 
-    def append(self, records: Sequence[bytes]) -> list[int]:
-        *offsets, size = accumulate(map(len, records), initial=self.size)
+    def append(self, records: Sequence[Pieces]) -> list[int]:
+        *offsets, size = accumulate((sum(map(len, record)) for record in records), initial=self.size)
         parts: list[bytes] = []
         for record in records:
             # Each to a block of its own: a tail that is torn costs no more than the record that it is torn in.
-            parts += (self._compressor.compress(record), self._compressor.flush(_FLUSH), _EMPTY_BLOCK)
+            parts += map(self._compressor.compress, record)
+            parts += (self._compressor.flush(_FLUSH), _EMPTY_BLOCK)
         self._write(b"".join(parts))
         self.size = size
         return offsets
