@@ -5,8 +5,9 @@ An exchange goes through these rooms:
 - In the proxy: `hooks` is the mitmproxy addon and `options` are the user's; `roster` knows the flows that are
   metered, `tee` notes a stream's chunks without delaying them, `flows` puts mitmproxy's flows in our words. `reload`
   outlives the addon.
-- On a thread: `worker` does the work; each exchange is a `live` one with a `recorder`, or a `session` of them on a
-  WebSocket, `bare` where it could not be read. `mishaps` counts what was dropped, `rehearsal` warms up.
+- On a thread: `worker` does the work that comes into its `inbox`; each exchange is a `live` one with a `recorder`, or a
+  `session` of them on a WebSocket, `bare` where it could not be read. `mishaps` counts what was dropped, `rehearsal`
+  warms up.
 - `recorder` takes chunks and returns a row and a capture. It asks `wire` for messages (codings, then framings),
   `usage` for what they say (a dialect for each API, a file for each provider), `redact` for what may be kept; `body`,
   `moments`, `progress`, `tracing`, `mould` and `scan` are its tools.

@@ -1,7 +1,6 @@
 """mitmproxy's flows in our words: what the recorder takes from one."""
 
 import uuid
-from copy import copy
 from functools import lru_cache, partial
 from typing import Any, BinaryIO
 from urllib.parse import urlsplit, urlunsplit
@@ -28,6 +27,8 @@ STREAMS = (b"h2", b"h3")
 
 type Raw = tuple[tuple[bytes, bytes], ...]
 type Heads = dict[bytes, bytes]
+
+_new = object.__new__
 
 MATCHES = 4096
 LONGEST_URL = 512
@@ -74,6 +75,14 @@ def named(message: http.Message) -> dict[bytes, bytes]:
     return {name.lower(): value for name, value in reversed(message.headers.fields)}
 
 
+def first(message: http.Message, name: bytes) -> bytes:
+    """Return the first value of a header, by its lower-case name; empty where it is not there."""
+    for line, value in message.headers.fields:
+        if len(line) == len(name) and line.lower() == name:
+            return value
+    return b""
+
+
 def match(flow: http.HTTPFlow, heads: Heads | None = None) -> Match | None:
     """Return who reads this flow, None where no dialect recognises it. A HEAD asks for a POST's headers."""
     heads = named(flow.request) if heads is None else heads
@@ -108,11 +117,11 @@ def opens(
 
     `zero` and the rest as in `opening`.
     """
-    # Not by their initialisers, which check every member.
-    request, taken = http.Request.__new__(http.Request), http.Headers.__new__(http.Headers)
-    request.data = copy(flow.request.data)
-    request.data.headers = taken
-    taken.fields = flow.request.headers.fields
+    # Not by their initialisers, which check every member, and not by `copy`, which is for any object.
+    request, data, headers = _new(http.Request), _new(http.RequestData), _new(http.Headers)
+    data.__dict__.update(flow.request.data.__dict__, headers=headers)
+    headers.fields = flow.request.headers.fields
+    request.data = data
     return partial(_opening, flow.id, request, flow.client_conn.peername, zero, accept_encoding, uploaded)
 
 
@@ -227,9 +236,8 @@ def streams(flow: http.HTTPFlow) -> bool:
     response = flow.response
     if response is None or flow.request.method == "HEAD" or response.status_code in (101, 204, 304):
         return False
-    heads = named(response)
-    length = heads.get(b"content-length", b"")
-    return is_stream(heads.get(b"content-type", b"").decode("latin-1")) or not length.isdigit() or int(length) > SMALL
+    length = first(response, b"content-length")
+    return not length.isdigit() or int(length) > SMALL or is_stream(first(response, b"content-type").decode("latin-1"))
 
 
 def fill(flow: http.HTTPFlow, kept: Kept | None) -> None:

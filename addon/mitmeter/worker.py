@@ -1,15 +1,13 @@
 """The one thread: drains tees, feeds recorders, calls the sinks.
 
-The event loop only appends to deques and puts ended exchanges on a queue. Everything that costs time happens here.
-What ends within `LINGER` seconds is written together, the longer time where much ends: a commit costs more than an
-exchange, and taking turns with the event loop as much. Open streams are drained every `PERIOD` seconds, so that memory,
-live progress and the work at a stream's end stay bounded.
+The event loop only appends to deques and hands over what has ended. Everything that costs time happens here.
+Open streams are drained every `PERIOD` seconds, so that memory, live progress and the work at a stream's end stay
+bounded.
 No turn takes long, and between turns the event loop may go first. What cannot be kept up with or written is dropped,
 counted by name and reported in one line.
 """
 
 import logging
-import queue
 import sqlite3
 import sys
 import threading
@@ -25,6 +23,7 @@ from msgspec import Struct
 
 from mitmeter.exchange import Exchange
 from mitmeter.fleet import address, shipper, watermark
+from mitmeter.inbox import Inbox
 from mitmeter.inflight import AGE_SECONDS, Board, InFlight
 from mitmeter.live import Ending, Item, Live
 from mitmeter.mishaps import Mishaps
@@ -32,7 +31,7 @@ from mitmeter.outlets import Outgoing, Outlets
 from mitmeter.recorder import Limits
 from mitmeter.redact import Redacted
 from mitmeter.redact.policy import Policy
-from mitmeter.rehearsal import rehearse
+from mitmeter.rehearsal import rehearse, settle
 from mitmeter.renewal import damaged, renew
 from mitmeter.shelf import Kept, Shelf, Sync, private_folder, secret_of
 from mitmeter.store.schema import SchemaError
@@ -40,8 +39,6 @@ from mitmeter.telemetry.health import Health
 
 PERIOD = 0.2
 SWITCH = 0.0005
-LINGER = (0.05, 0.1)
-BUSY = 3
 BACKLOG = 1000
 TOGETHER = 64
 LATEST = 0.1
@@ -100,9 +97,8 @@ class Worker:
         self._survey = survey
         self._board = Board(settings.folder)
         self._open: dict[int, Live] = {}
-        self._queue: queue.SimpleQueue[Live | threading.Event | str | None] = queue.SimpleQueue()
+        self._inbox: Inbox[Live | threading.Event | str | None] = Inbox()
         self._watched: deque[Live] = deque()
-        self._linger = LINGER[0]
         self._taken_bytes = 0
         self._done_bytes = 0
         self._ended: deque[Ended] = deque()
@@ -132,7 +128,7 @@ class Worker:
 
     def _hurry(self, live: Live) -> None:
         self._drain_at = 0.0
-        self._queue.put(live)
+        self._inbox.urge(live)
 
     def end(self, live: Live, ending: Ending) -> None:
         """Hand over an exchange that has ended; a second time does nothing. Beyond a bound only its row is kept."""
@@ -142,23 +138,23 @@ class Worker:
         live.handed = live.weight
         if self._taken_bytes - self._done_bytes + live.handed > WAITING_BYTES:
             live.broken, live.handed = True, 0
-            self._queue.put("lagged")
+            self._inbox.put("lagged")
         self._taken_bytes += live.handed
-        self._queue.put(live)
+        self._inbox.put(live)
 
     def drop(self, name: str) -> None:
         """Count something that was not metered at all."""
-        self._queue.put(name)
+        self._inbox.put(name)
 
     def flush(self, seconds: float) -> bool:
         """Wait until what was handed over is on disk; False when it took longer, or the disk does not take it."""
         done = threading.Event()
-        self._queue.put(done)
+        self._inbox.put(done)
         return done.wait(seconds) and not self._ended
 
     def stop(self, seconds: float) -> bool:
         """Write what is there and end the thread; False when it took longer."""
-        self._queue.put(None)
+        self._inbox.urge(None)
         self._thread.join(seconds)
         self._stop_shipping()
         return not self._thread.is_alive()
@@ -167,9 +163,10 @@ class Worker:
         self._attempt("rehearsal_failures", partial(rehearse, self.settings.limits, self._secret))
         for name, opening in self.outlets.openings(self.health):
             self._attempt(f"{name}_failures", opening)
+        settle()
         running = True
         while running:
-            waiting = self._take()
+            waiting = self._inbox.take(self._patience())
             running = None not in waiting
             self._write_at = time.monotonic() + LATEST
             for item in waiting:
@@ -183,21 +180,6 @@ class Worker:
                 if isinstance(item, threading.Event):
                     item.set()
         self._close()
-
-    def _take(self) -> list[Live | threading.Event | str | None]:
-        """Wait for something to do; what comes shortly after is done with it."""
-        wait = self._patience()
-        taken: list[Live | threading.Event | str | None] = []
-        try:
-            taken.append(self._queue.get(timeout=wait))
-            if isinstance(taken[0], Live) and taken[0].ending is not None:
-                time.sleep(self._linger)
-            while len(taken) < BACKLOG:
-                taken.append(self._queue.get_nowait())
-        except queue.Empty:
-            pass
-        self._linger = LINGER[len(taken) >= BUSY]
-        return taken
 
     def _patience(self) -> float | None:
         """Return for how many seconds nothing is to be done; None is for ever."""
@@ -379,7 +361,7 @@ class Worker:
         return Health(
             in_flight=self._under_way(),
             waiting_s=self._waiting_s,
-            queued=self._queue.qsize() + len(self._ended),
+            queued=len(self._inbox) + len(self._ended),
             backlog_bytes=self._taken_bytes - self._done_bytes + unread,
             lag_s=self._lag_s,
             counters=dict(self.mishaps.totals) | watermark.mishaps(self.settings.folder),
