@@ -149,7 +149,7 @@ class Worker:
     def flush(self, seconds: float) -> bool:
         """Wait until what was handed over is on disk; False when it took longer, or the disk does not take it."""
         done = threading.Event()
-        self._inbox.put(done)
+        self._inbox.urge(done)
         return done.wait(seconds) and not self._ended
 
     def stop(self, seconds: float) -> bool:

@@ -55,7 +55,7 @@ STAGES = {
     "usage": Stage("mitmeter.usage.reading", "usage", "metering_failed", kind="Reading"),
     "redaction": Stage("mitmeter.redact", "both", "metering_failed", kind="Redactor"),
     "redaction-of-rows": Stage("mitmeter.redact", "_clear", "rows_dropped", kind="Redactor", rows=False),
-    "archive-encode": Stage("mitmeter.shelf", "encode", "captures_dropped", None, tokens=True),
+    "archive-encode": Stage("mitmeter.shelf", "pieces", "captures_dropped", None, tokens=True),
     "archive-disk": Stage(
         "mitmeter.archive.segments", "append_all", "captures_dropped", None, "SegmentWriter", "OSError", tokens=True
     ),
