@@ -3,8 +3,8 @@
 An exchange goes through these rooms:
 
 - In the proxy: `hooks` is the mitmproxy addon and `options` are the user's; `roster` knows the flows that are
-  metered, `tee` notes a stream's chunks without delaying them, `flows` puts mitmproxy's flows in our words. `reload`
-  outlives the addon.
+  metered, `tee` notes a stream's chunks without delaying them, and a `streamed` body is put together when somebody
+  looks; `flows` puts mitmproxy's flows in our words. `reload` outlives the addon.
 - On a thread: `worker` does the work that comes into its `inbox`; each exchange is a `live` one with a `recorder`, or a
   `session` of them on a WebSocket, `bare` where it could not be read. `mishaps` counts what was dropped, `rehearsal`
   warms up.

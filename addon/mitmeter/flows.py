@@ -11,6 +11,7 @@ from mitmproxy.io import FlowWriter
 from mitmproxy.websocket import WebSocketData, WebSocketMessage
 from msgspec import to_builtins
 
+from mitmeter import streamed
 from mitmeter.exchange import Answer, Capture, Client, Exchange, Headers, Opening, Outcome, field_values
 from mitmeter.live import Answers, Live, LiveSocket, Opens
 from mitmeter.recorder import UNKNOWN
@@ -26,9 +27,9 @@ TEXT = 1  # RFC 6455, section 5.2
 STREAMS = (b"h2", b"h3")
 
 type Raw = tuple[tuple[bytes, bytes], ...]
-type Heads = dict[bytes, bytes]
 
 _new = object.__new__
+_ACCEPTED = b"accept-encoding"
 
 MATCHES = 4096
 LONGEST_URL = 512
@@ -70,25 +71,25 @@ def filtering(expression: str) -> flowfilter.TFilter | None:
         ) from error
 
 
-def named(message: http.Message) -> dict[bytes, bytes]:
-    """Return the first value of each header, by lower-case name."""
-    return {name.lower(): value for name, value in reversed(message.headers.fields)}
-
-
-def first(message: http.Message, name: bytes) -> bytes:
+def first(data: http.MessageData, name: bytes) -> bytes:
     """Return the first value of a header, by its lower-case name; empty where it is not there."""
-    for line, value in message.headers.fields:
+    for line, value in data.headers.fields:
         if len(line) == len(name) and line.lower() == name:
             return value
     return b""
 
 
-def match(flow: http.HTTPFlow, heads: Heads | None = None) -> Match | None:
+def match(flow: http.HTTPFlow) -> Match | None:
     """Return who reads this flow, None where no dialect recognises it. A HEAD asks for a POST's headers."""
-    heads = named(flow.request) if heads is None else heads
-    data = flow.request.data
-    path, opens = data.path.partition(b"?")[0], heads.get(b"upgrade", b"").lower() == b"websocket"
-    key = (data.method, data.http_version, data.host, data.authority, heads.get(b"host"), path, opens)
+    data, host, upgrade = flow.request.data, None, b""
+    for name, value in data.headers.fields:
+        # Most names are told apart by their length.
+        if len(name) == 4 and host is None and name.lower() == b"host":
+            host = value
+        elif len(name) == 7 and not upgrade and name.lower() == b"upgrade":
+            upgrade = value
+    path, opens = data.path.partition(b"?")[0], upgrade != b"" and upgrade.lower() == b"websocket"
+    key = (data.method, data.http_version, data.host, data.authority, host, path, opens)
     if key not in _MATCHES:
         if len(_MATCHES) >= MATCHES:
             _MATCHES.clear()
@@ -102,11 +103,9 @@ def warm() -> None:
     find("POST", "localhost", "/")
 
 
-def signs_accept_encoding(request: http.Request, heads: Heads | None = None) -> bool:
+def _signs_accept_encoding(data: http.RequestData) -> bool:
     """Say whether an AWS signature covers Accept-Encoding, so that changing it would break the request."""
-    heads = named(request) if heads is None else heads
-    query = request.data.path.partition(b"?")[2]
-    signed = (heads.get(b"authorization", b"") + b"&" + query).lower()
+    signed = (first(data, b"authorization") + b"&" + data.path.partition(b"?")[2]).lower()
     return b"signedheaders=" in signed and b"accept-encoding" in signed
 
 
@@ -117,12 +116,9 @@ def opens(
 
     `zero` and the rest as in `opening`.
     """
-    # Not by their initialisers, which check every member, and not by `copy`, which is for any object.
-    request, data, headers = _new(http.Request), _new(http.RequestData), _new(http.Headers)
-    data.__dict__.update(flow.request.data.__dict__, headers=headers)
-    headers.fields = flow.request.headers.fields
-    request.data = data
-    return partial(_opening, flow.id, request, flow.client_conn.peername, zero, accept_encoding, uploaded)
+    data = flow.request.data
+    taken = data.__dict__.copy(), data.headers.fields
+    return partial(_opening, flow.id, *taken, flow.client_conn.peername, zero, accept_encoding, uploaded)
 
 
 def opening(
@@ -140,13 +136,15 @@ def opening(
 
 def _opening(
     flow_id: str,
-    request: http.Request,
+    taken: dict[str, Any],
+    raw: Raw,
     peer: tuple[str, int] | None,
     zero: float,
     accept_encoding: tuple[bytes, ...] | None,
     uploaded: bytes | None,
 ) -> Opening:
-    headers = fields(request.headers)
+    request = _request(taken, raw)
+    headers = _texts(raw)
     if accept_encoding is not None:
         kept = [field for field in headers if field[0].lower() != "accept-encoding"]
         place = next((at for at, (name, _) in enumerate(headers) if name.lower() == "accept-encoding"), len(kept))
@@ -163,6 +161,14 @@ def _opening(
         body=uploaded if request.raw_content is None else request.raw_content,
         client=Client(address=peer[0] if peer else None, agent=", ".join(agents) if agents else None),
     )
+
+
+def _request(taken: dict[str, Any], raw: Raw) -> http.Request:
+    """Return the request again, not by initialisers, which check every member."""
+    request, data, headers = _new(http.Request), _new(http.RequestData), _new(http.Headers)
+    data.__dict__.update(taken, headers=headers)
+    headers.fields, request.data = raw, data
+    return request
 
 
 def _url(request: http.Request, headers: Headers) -> str:
@@ -213,10 +219,11 @@ def cut_by(flow: http.HTTPFlow) -> Outcome:
 
 
 def narrow(request: http.Request) -> tuple[bytes, ...] | None:
-    """Filter Accept-Encoding; return the client's own lines where that changed them."""
-    own = tuple(value for name, value in request.headers.fields if name.lower() == b"accept-encoding")
-    wanted = _narrowed(own)
-    if wanted is None:
+    """Filter Accept-Encoding, unless it is signed; return the client's own lines where that changed them."""
+    data = request.data
+    own = tuple([value for name, value in data.headers.fields if len(name) == 15 and name.lower() == _ACCEPTED])
+    wanted = _narrowed(own) if own else None
+    if wanted is None or _signs_accept_encoding(data):
         return None
     request.headers["accept-encoding"] = wanted
     return own
@@ -233,17 +240,24 @@ def _narrowed(own: tuple[bytes, ...]) -> str | None:
 
 def streams(flow: http.HTTPFlow) -> bool:
     """Say whether a response is teed: a streaming framing, an unknown length, or more than a small document."""
-    response = flow.response
-    if response is None or flow.request.method == "HEAD" or response.status_code in (101, 204, 304):
+    if flow.response is None or flow.request.data.method == b"HEAD":
         return False
-    length = first(response, b"content-length")
-    return not length.isdigit() or int(length) > SMALL or is_stream(first(response, b"content-type").decode("latin-1"))
+    data = flow.response.data
+    if data.status_code in (101, 204, 304):
+        return False
+    length = first(data, b"content-length")
+    return not length.isdigit() or int(length) > SMALL or _streams(first(data, b"content-type"))
+
+
+@lru_cache(maxsize=1024)
+def _streams(kind: bytes) -> bool:
+    return is_stream(kind.decode("latin-1"))
 
 
 def fill(flow: http.HTTPFlow, kept: Kept | None) -> None:
     """Give a streamed flow its body, which mitmweb, `-w` and content views then have."""
-    if kept is not None and flow.response is not None and flow.response.raw_content is None:
-        flow.response.raw_content = kept.content()
+    if kept is not None and flow.response is not None and flow.response.data.content is None:
+        streamed.fill(flow.response, kept.content)
 
 
 def unseen(flow: http.HTTPFlow, kept: Kept | None) -> bool:

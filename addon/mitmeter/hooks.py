@@ -136,8 +136,7 @@ class Meter:
         if not flow.live or self._settings is None:
             return
         worker = self._worker or self._start(self._settings)  # a client replay does not wait for `running`
-        heads = flows.named(flow.request)
-        match = flows.match(flow, heads)
+        match = flows.match(flow)
         if not (match if self._filter is None else self._filter(flow)):
             return
         if len(self._watched) >= OPEN:
@@ -145,8 +144,7 @@ class Meter:
             return
         since = max(0.0, time.time() - flow.request.timestamp_start)
         watched = Watched(match, time.perf_counter() - since)
-        if not flows.signs_accept_encoding(flow.request, heads):
-            watched.accepted = flows.narrow(flow.request)
+        watched.accepted = flows.narrow(flow.request)
         if flow.request.stream:
             before = flow.request.stream if callable(flow.request.stream) else None
             watched.upload = Kept(worker.settings.limits.body)

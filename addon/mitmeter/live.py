@@ -43,28 +43,24 @@ class Live:
     `ending`; the worker calls `read` and `end`, which may raise what a recorder raises.
     """
 
+    answers: Answers | None = None
+    answered_at = 0.0
+    fed = drained = lost = handed = 0
+    unseen = broken = finished = False
+    ending: Ending | None = None
+    progress: Progress | None = None
+    model: str | None = None
+    hurry: "Callable[[Live], None] | None" = None
+    _hurried = False
+    _noted = 0
+    _recorder: Recorder | None = None
+
     def __init__(self, opens: Opens, match: Match | None, tag: Any = None, asked_bytes: int = 0) -> None:
         self.opens = opens
         self.match = match
         self.tag = tag
         self.asked_bytes = asked_bytes
-        self.answers: Answers | None = None
-        self.answered_at = 0.0
-        self.fed = 0
-        self.drained = 0
-        self.lost = 0
-        self.unseen = False
-        self.ending: Ending | None = None
-        self.broken = False
-        self.finished = False
-        self.handed = 0
-        self.progress: Progress | None = None
-        self.model: str | None = None
-        self.hurry: Callable[[Live], None] | None = None
-        self._hurried = False
-        self._noted = 0
         self._chunks: deque[tuple[bytes, float]] = deque()
-        self._recorder: Recorder | None = None
 
     @cached_property
     def opening(self) -> Opening:
