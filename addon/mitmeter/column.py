@@ -6,6 +6,7 @@ import time
 from itertools import islice
 
 from mitmproxy import ctx, hooks, http
+from mitmproxy.log import LegacyLogEvents
 
 from mitmeter.exchange import Exchange
 from mitmeter.flows import notes
@@ -32,7 +33,7 @@ class Column:
 
     def show(self, flow: http.HTTPFlow, exchange: Exchange, ident: int) -> None:
         """Show a row; on any thread. A line that no handler takes, as with `-q`, is not made."""
-        if any(handler.level <= logging.INFO for handler in logging.getLogger().handlers):
+        if any(map(_hears, logging.getLogger().handlers)):
             log.info("%s", line(exchange, ident))
         if self.listed and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(annotate, flow, exchange, ident)
@@ -51,6 +52,15 @@ class Column:
         """Follow no more."""
         if self._tick is not None:
             self._tick.cancel()
+
+
+def _hears(handler: logging.Handler) -> bool:
+    """Say whether a handler takes what is said of a row.
+
+    That of mitmproxy's old `add_log` hook does not count: it is always there, takes everything, and has each line go
+    through every addon on the event loop.
+    """
+    return handler.level <= logging.INFO and not isinstance(handler, LegacyLogEvents)
 
 
 def _own(flow: http.HTTPFlow) -> bool:

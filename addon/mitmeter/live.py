@@ -60,7 +60,9 @@ class Live:
         self.match = match
         self.tag = tag
         self.asked_bytes = asked_bytes
-        self._chunks: deque[tuple[bytes, float]] = deque()
+        # Apart, since a tuple for each chunk would keep the garbage collector busy.
+        self._chunks: deque[bytes] = deque()
+        self._times: deque[float] = deque()
 
     @cached_property
     def opening(self) -> Opening:
@@ -92,7 +94,8 @@ class Live:
             self.lost += size
             return
         self.fed += size
-        self._chunks.append((chunk, at))
+        self._times.append(at)
+        self._chunks.append(chunk)
 
     def _room(self, ahead: int) -> bool:
         """Ask for what has arrived to be read soon; False where the worker has fallen too far behind to take more."""
@@ -114,9 +117,9 @@ class Live:
         batch: list[tuple[bytes, float]] = []
         size = 0
         while self._chunks and size < TURN_BYTES:
-            item = self._chunks.popleft()
-            size += len(item[0])
-            batch.append(item)
+            chunk = self._chunks.popleft()
+            size += len(chunk)
+            batch.append((chunk, self._times.popleft()))
         if batch:
             recorder.feed_all(batch)
             self.drained += size
