@@ -27,7 +27,7 @@ from mitmeter.fleet.figures import Figures
 from mitmeter.fleet.remote import Remote
 from mitmeter.fleet.shipper import Shipper
 from mitmeter.shelf import Shelf, private_folder
-from mitmeter.store.filters import Filter
+from mitmeter.store.filters import Filter, Window
 
 PROXIES = 4
 TIMES = 7
@@ -138,16 +138,16 @@ def many_rows(folder: Path, number: int) -> None:
         FROM mitmeter.minutes GROUP BY day, model
     """
     with Remote(place) as remote:
-        some = remote.rows(limit=2000)
+        some = remote.rows(Window(limit=2000))
         joined, middle = some[0].exchange.session or "", some[1000].id
         page = Figures(remote)
         speeds = Filter(since=newest - 7 * 86_400)
         questions: dict[str, Callable[[], Any]] = {
-            "newest 50": lambda: remote.rows(limit=50),
-            "newest 50, one model": lambda: remote.rows(limit=50, wanted=Filter(model=("model-7",))),
-            "50 before one": lambda: remote.rows(limit=50, before=middle),
+            "newest 50": lambda: remote.rows(Window(limit=50)),
+            "newest 50, one model": lambda: remote.rows(Window(limit=50, wanted=Filter(model=("model-7",)))),
+            "50 before one": lambda: remote.rows(Window(limit=50, before=middle)),
             "one row": lambda: remote.row(middle),
-            "a session": lambda: remote.rows(wanted=Filter(session=(joined,))),
+            "a session": lambda: remote.rows(Window(wanted=Filter(session=(joined,)))),
             "how many": remote.requests,
             "how many of a day": lambda: remote.requests(day),
             "stats by model, a day": lambda: remote.stats("model", day),

@@ -13,7 +13,7 @@ from typing import Any
 from click import echo
 
 from mitmeter.exchange import Client, Exchange, Outcome, Place, Sizes, Timing, Usage
-from mitmeter.store.filters import Filter
+from mitmeter.store.filters import Filter, Window
 from mitmeter.store.sqlite import Store
 
 DAY = 86_400
@@ -90,7 +90,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder, Store(Path(folder) / "meter.db") as store:
         fill(store, number, days)
         for name, wanted in filters.items():
-            measure(f"newest page of {name}", partial(store.rows, limit=50, wanted=wanted))
+            measure(f"newest page of {name}", partial(store.rows, Window(limit=50, wanted=wanted)))
             measure(f"count of {name}", partial(store.requests, wanted))
         for name in ("a day", "a model in a day", "all"):
             measure(f"stats of {name}", partial(store.stats, "model", filters[name]))

@@ -18,7 +18,7 @@ from mitmeter.conversation import WHOLE, reply_of
 from mitmeter.exchange import Outcome
 from mitmeter.metered import Metered
 from mitmeter.redact.secrets import session
-from mitmeter.store.filters import MATCHED, Filter
+from mitmeter.store.filters import MATCHED, Filter, Window
 from mitmeter.store.rows import Row
 from mitmeter.terminal import progress
 
@@ -152,13 +152,13 @@ def parse(arguments: Iterable[str], folder: Path) -> Choice:
 def rows(metered: Metered, choice: Choice, limit: int | None) -> list[Row]:
     """Return the newest rows that are chosen, oldest first."""
     if not choice.reads_captures:
-        return metered.rows(limit=limit, wanted=choice.filter)
+        return metered.rows(Window(limit=limit, wanted=choice.filter))
     found: list[Row] = []
     before: int | None = None
     wanted = replace(choice.filter, captured=True)
     with progress("reading captures", metered.requests(wanted)) as step:
         while limit is None or len(found) < limit:
-            page = metered.rows(limit=_PAGE, before=before, wanted=wanted)
+            page = metered.rows(Window(limit=_PAGE, before=before, wanted=wanted))
             if not page:
                 break
             before = page[0].id
@@ -204,7 +204,7 @@ def captured(
 ) -> Iterator[tuple[Row, Record | None]]:
     """Yield what is chosen with its captures, oldest first; a capture that cannot be read is named."""
     after = None
-    while page := metered.rows(limit=_PAGE, after=after, newest=False, wanted=choice.filter):
+    while page := metered.rows(Window(limit=_PAGE, after=after, newest=False, wanted=choice.filter)):
         after = page[-1].id
         if choice.reads_captures:
             yield from matching(metered, page, choice, step, tell)

@@ -18,6 +18,7 @@ from mitmeter.recorder import Limits
 from mitmeter.recovery import exchange_of
 from mitmeter.redact import Redacted, redact
 from mitmeter.shelf import Item, Shelf, captures, private_folder, secret_of
+from mitmeter.store.filters import Window
 from mitmeter.store.sqlite import Store
 from mitmeter.usage.registry import Match
 
@@ -107,7 +108,7 @@ def _archive(folder: Path) -> Iterator[Found]:
         return
     with Store(folder / "meter.db", readonly=True) as store:
         after = 0
-        while page := store.rows(limit=TOGETHER, after=after, newest=False):
+        while page := store.rows(Window(limit=TOGETHER, after=after, newest=False)):
             after = page[-1].id
             for row, record, _ in captures(folder, store, page):
                 redacted = None if record is None else redact(record.capture)

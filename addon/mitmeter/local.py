@@ -8,7 +8,7 @@ from typing import Self
 from mitmeter import shelf
 from mitmeter.archive.record import Record
 from mitmeter.metered import ALL, Captured, Mark
-from mitmeter.store.filters import Filter
+from mitmeter.store.filters import EVERY, Filter, Window
 from mitmeter.store.rows import Row, Stat
 from mitmeter.store.sqlite import Store
 from mitmeter.store.stats import Group
@@ -27,17 +27,9 @@ class Local:
         """Where it is kept, as people are told."""
         return str(self.folder)
 
-    def rows(
-        self,
-        *,
-        limit: int | None = None,
-        after: int | None = None,
-        before: int | None = None,
-        newest: bool = True,
-        wanted: Filter = ALL,
-    ) -> list[Row]:
-        """Return rows in ascending order of id."""
-        return self.store.rows(limit=limit, after=after, before=before, newest=newest, wanted=wanted)
+    def rows(self, window: Window = EVERY) -> list[Row]:
+        """Return the rows of a window in ascending order of id."""
+        return self.store.rows(window)
 
     def row(self, ident: int) -> Row | None:
         """Return one row, None where there is none of that id."""
@@ -65,7 +57,7 @@ class Local:
 
     def arrivals(self, mark: Mark = None, limit: int = 500) -> tuple[list[Row], Mark]:
         """Return rows that have come since a mark, which is an id: rows are numbered as they come."""
-        found = self.store.rows(after=mark, limit=limit, newest=mark is None)
+        found = self.store.rows(Window(after=mark, limit=limit, newest=mark is None))
         return found, found[-1].id if found else mark or 0
 
     def close(self) -> None:

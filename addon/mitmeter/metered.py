@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import Any, Protocol, Self
 
 from mitmeter.archive.record import Record
-from mitmeter.store.filters import Filter
+from mitmeter.store.filters import EVERY, Filter, Window
 from mitmeter.store.rows import Row, Stat
 from mitmeter.store.stats import Group
 
@@ -26,19 +26,8 @@ class Metered(Protocol):
         """Where it is kept, as people are told."""
         ...
 
-    def rows(
-        self,
-        *,
-        limit: int | None = None,
-        after: int | None = None,
-        before: int | None = None,
-        newest: bool = True,
-        wanted: Filter = ALL,
-    ) -> list[Row]:
-        """Return the rows wanted that stand after the row of one id and before that of another, at most `limit`.
-
-        They come oldest first; with `newest` these are the last ones, else the first.
-        """
+    def rows(self, window: Window = EVERY) -> list[Row]:
+        """Return the rows of a window, oldest first."""
         ...
 
     def row(self, ident: int) -> Row | None:

@@ -14,6 +14,7 @@ from mitmeter.archive.record import Record
 from mitmeter.choosing import Choice
 from mitmeter.conversation import of_capture
 from mitmeter.local import Local
+from mitmeter.store.filters import Window
 from mitmeter.store.rows import Row
 from mitmeter.store.top import Measure, Most, Of
 from mitmeter.summary import UNKNOWN, columns, printable, remark, totals
@@ -77,7 +78,7 @@ def find(folder: Path, choice: Choice, seconds: float, tell: Tell, limit: int = 
     until, before = monotonic() + seconds, None
     wanted = replace(choice.filter, captured=True)
     with Local(folder) as metered:
-        while page := metered.rows(limit=_PAGE, before=before, wanted=wanted):
+        while page := metered.rows(Window(limit=_PAGE, before=before, wanted=wanted)):
             before = page[0].id
             held = [
                 Finding(row, passage(row, record, choice.grep or ""))

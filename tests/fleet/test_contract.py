@@ -16,7 +16,7 @@ from mitmeter.fleet.shipper import Shipper
 from mitmeter.local import Local
 from mitmeter.redact.secrets import session
 from mitmeter.shelf import secret_of
-from mitmeter.store.filters import Filter
+from mitmeter.store.filters import Filter, Window
 
 NUMBER = 300
 
@@ -111,12 +111,12 @@ def test_pages_lead_through_all_rows(folder: Path, url: str) -> None:
     with Local(folder) as here, Remote(address(url)) as there:
         for metered in (here, there):
             forward, backward, after, before = [], [], None, None
-            while page := metered.rows(limit=64, after=after, newest=False):
+            while page := metered.rows(Window(limit=64, after=after, newest=False)):
                 forward, after = forward + page, page[-1].id
-            while page := metered.rows(limit=64, before=before):
+            while page := metered.rows(Window(limit=64, before=before)):
                 backward, before = page + backward, page[0].id
             assert forward == backward == here.rows()
-            assert metered.rows(after=10**9) == [] and metered.rows(before=0) == []
+            assert metered.rows(Window(after=10**9)) == [] and metered.rows(Window(before=0)) == []
             assert metered.requests(Filter(idents=(1, 2, 10**6))) == 2
             assert metered.requests(Filter(captured=True)) == NUMBER
 

@@ -55,7 +55,7 @@ def test_what_is_written_comes_back(folder: Path) -> None:
     with Shelf(folder) as shelf:
         assert ids(shelf.write([(exchange, redacted), (exchange, None)], NOW, {})) == ([1, 2], [])
     with Store(folder / "meter.db", readonly=True) as store:
-        rows = store.rows(limit=10)
+        rows = store.rows()
         assert [(row.id, row.exchange, row.has_capture) for row in rows] == [(1, exchange, True), (2, exchange, False)]
         record = capture(folder, store, 1)
         assert record is not None and capture(folder, store, 2) is None
@@ -86,7 +86,7 @@ def test_what_is_kept(folder: Path, kept: Kept, captured: bool, bodies: bool) ->
     with Shelf(folder, kept) as shelf:
         shelf.write([exchanged()], NOW, {})
     with Store(folder / "meter.db", readonly=True) as store:
-        assert [row.has_capture for row in store.rows(limit=10)] == [captured]
+        assert [row.has_capture for row in store.rows()] == [captured]
         record = capture(folder, store, 1)
     assert (record is not None) is captured
     if record is not None:
@@ -148,7 +148,7 @@ def test_a_capture_that_cannot_be_written_costs_the_capture(folder: Path) -> Non
     shelf.close()
     assert idents == [2] and len(failures) == 1
     with Store(folder / "meter.db", readonly=True) as store:
-        assert [row.has_capture for row in store.rows(limit=10)][-1] is False
+        assert [row.has_capture for row in store.rows()][-1] is False
         assert store.counters()["captures_dropped"] == 1
 
 

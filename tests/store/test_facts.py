@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from mitmeter.exchange import Client, Exchange, Outcome, Timing, Usage
 from mitmeter.store import figures, sorting
 from mitmeter.store.facts import Facts
-from mitmeter.store.filters import Filter
+from mitmeter.store.filters import Filter, Window
 from mitmeter.store.histogram import Listed, histogram
 from mitmeter.store.rows import Row
 from mitmeter.store.sqlite import Store
@@ -101,7 +101,7 @@ def value(row: Row, column: str) -> Any:
 
 
 def wanted_rows(store: Store, wanted: Filter) -> list[Row]:
-    return store.rows(wanted=wanted)
+    return store.rows(Window(wanted=wanted))
 
 
 @pytest.mark.parametrize("sort", KEYS)
@@ -188,7 +188,7 @@ def test_it_takes_in_what_is_asked_for_the_newest_first(
         facts = Facts(reader.connection)
         for wanted in (Filter(first=190), Filter(since=1250.0), Filter(first=100, model=("m3",)), Filter()):
             facts.catch_up()
-            expected = [row.id for row in writer.rows(wanted=wanted)]
+            expected = [row.id for row in writer.rows(Window(wanted=wanted))]
             assert sorting.page(facts.connection, facts, wanted, "id", "asc", 500) == expected
             with writer.batch() as batch:
                 batch.delete([batch.add(made(chance, 1)), expected[-1]])

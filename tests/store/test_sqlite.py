@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from mitmeter.exchange import Client, Exchange, Outcome, Place, Sizes, Timing, Usage
+from mitmeter.store.filters import Window
 from mitmeter.store.rows import COLUMNS, Row, flatten, unflatten
 from mitmeter.store.sqlite import Store
 
@@ -115,7 +116,7 @@ def test_text_that_is_not_unicode(store: Store) -> None:
 )
 def test_rows_are_ascending_and_bounded(store: Store, bounds: dict, expected: list[int]) -> None:
     add(store, *[BARE] * 6)
-    assert [row.id for row in store.rows(**bounds)] == expected
+    assert [row.id for row in store.rows(Window(**bounds))] == expected
 
 
 def test_places(store: Store) -> None:

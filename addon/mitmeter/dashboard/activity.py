@@ -16,7 +16,7 @@ from mitmeter.dashboard.desk import Desked
 from mitmeter.dashboard.entry import entry
 from mitmeter.dashboard.source import Source, Unreadable, go_on
 from mitmeter.store import sorting
-from mitmeter.store.filters import Filter
+from mitmeter.store.filters import Filter, Window
 from mitmeter.store.rows import Row
 
 log = logging.getLogger("mitmeter")
@@ -86,7 +86,7 @@ def found(source: Source, choice: Choice, page: Page, seconds: float) -> bytes:
     deadline, metered = time.monotonic() + seconds, source.metered
     wanted = replace(choice.filter, captured=True)
     before, searched, rows = None, 0, list[Row]()
-    while some := metered.rows(limit=SEARCHED_TOGETHER, before=before, wanted=wanted):
+    while some := metered.rows(Window(limit=SEARCHED_TOGETHER, before=before, wanted=wanted)):
         places = {row.id: -at for at, row in enumerate(some)}
         hits = choosing.matching(metered, some, choice, partial(go_on, source), log.debug)
         rows += sorted((row for row, _ in hits), key=lambda row: places[row.id])
@@ -114,4 +114,4 @@ class Older(Questions):
 
 
 def _older(source: Source, wanted: Filter, limit: int) -> bytes:
-    return msgspec.json.encode([entry(row) for row in source.metered.rows(limit=limit, wanted=wanted)])
+    return msgspec.json.encode([entry(row) for row in source.metered.rows(Window(limit=limit, wanted=wanted))])

@@ -9,7 +9,7 @@ from mitmeter.local import Local
 from mitmeter.metered import Metered
 from mitmeter.store import figures, sorting
 from mitmeter.store.facts import Facts
-from mitmeter.store.filters import Filter
+from mitmeter.store.filters import Filter, Window
 from mitmeter.store.rows import Row
 from mitmeter.store.sorting import Order
 from mitmeter.store.sqlite import Store
@@ -122,7 +122,7 @@ class Folder:
         facts = self.facts if narrow else None
         idents = sorting.page(self.store.connection, facts, wanted, sort, order, limit, offset)
         total = self.store.requests(wanted) if facts is None else sorting.number(facts, wanted)
-        rows = {row.id: row for row in self.store.rows(wanted=Filter(idents=tuple(idents)))}
+        rows = {row.id: row for row in self.store.rows(Window(wanted=Filter(idents=tuple(idents))))}
         return [rows[ident] for ident in idents if ident in rows], total
 
     def by_model(self, wanted: Filter) -> list[Json]:

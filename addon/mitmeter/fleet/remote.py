@@ -19,7 +19,7 @@ from mitmeter.fleet.connection import Connection
 from mitmeter.fleet.wanted import where
 from mitmeter.metered import ALL, Captured, Mark
 from mitmeter.shelf import belonging
-from mitmeter.store.filters import Filter
+from mitmeter.store.filters import EVERY, Filter, Window
 from mitmeter.store.rows import COLUMNS, Row, Stat, unflatten
 from mitmeter.store.stats import Group
 
@@ -95,26 +95,18 @@ class Remote:
         """Where it is kept, as people are told."""
         return str(self.address)
 
-    def rows(
-        self,
-        *,
-        limit: int | None = None,
-        after: int | None = None,
-        before: int | None = None,
-        newest: bool = True,
-        wanted: Filter = ALL,
-    ) -> list[Row]:
-        """Return rows in the order in which their exchanges ended."""
-        condition, given = where(wanted)
-        for sign, name, bound in ((">", "after", after), ("<", "before", before)):
+    def rows(self, window: Window = EVERY) -> list[Row]:
+        """Return the rows of a window in the order in which their exchanges ended."""
+        condition, given = where(window.wanted)
+        for sign, name, bound in ((">", "after", window.after), ("<", "before", window.before)):
             if bound is not None:
                 at = f"SELECT position FROM {self._rows} WHERE id = {{{name}:Int64}} ORDER BY shipped DESC LIMIT 1"
                 condition += f" AND position {sign} ({at})"
                 given[name] = bound
-        order = f"ORDER BY position {'DESC' if newest else 'ASC'}"
-        order += "" if limit is None else f" LIMIT {max(0, limit)}"
+        order = f"ORDER BY position {'DESC' if window.newest else 'ASC'}"
+        order += "" if window.limit is None else f" LIMIT {max(0, window.limit)}"
         rows = self.select(f"WHERE {condition} {order}", given)
-        if newest:
+        if window.newest:
             rows.reverse()
         return rows
 
@@ -201,7 +193,7 @@ class Remote:
     def arrivals(self, mark: Mark = None, limit: int = 500) -> tuple[list[Row], Mark]:
         """Return rows that the server got since a mark; those of the last seconds are looked at again."""
         if mark is None:
-            rows = self.rows(limit=limit)
+            rows = self.rows(Window(limit=limit))
             [[now]] = self.connection.query("SELECT now64(6, 'UTC')")
             return rows, Seen(now, {row.id: now for row in rows})
         sql = f"""

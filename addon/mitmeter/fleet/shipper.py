@@ -25,6 +25,7 @@ from mitmeter.exchange import Exchange
 from mitmeter.fleet import roll, schema, watermark
 from mitmeter.fleet.address import Address
 from mitmeter.fleet.connection import SKEW_SECONDS, Connection, FleetError
+from mitmeter.store.filters import Window
 from mitmeter.store.rows import COLUMNS, Row, flatten, valid_text
 from mitmeter.store.schema import SchemaError
 from mitmeter.store.sqlite import Store
@@ -167,14 +168,14 @@ class Shipper:
 
     def _look(self, store: Store) -> None:
         """See how far the fleet is behind, and whether the database is the one of which it has rows."""
-        newest = next(iter(store.rows(limit=1)), None)
+        newest = next(iter(store.rows(Window(limit=1))), None)
         known = store.row(self.mark.last) if self.mark.last else None
         other = known is not None and self.mark.flow_id is not None and known.exchange.flow_id != self.mark.flow_id
         if other or (known is None and (newest is None or newest.id < self.mark.last)):
             log.warning("mitmeter: %s holds another database than before: all of it is sent", self.folder)
             self.mark = watermark.fresh()
         self.mark.backlog = max(0, newest.id - self.mark.last) if newest else 0
-        oldest = store.rows(after=self.mark.last, limit=1, newest=False) if self.mark.backlog else []
+        oldest = store.rows(Window(after=self.mark.last, limit=1, newest=False)) if self.mark.backlog else []
         self.mark.at = time.time()
         self.mark.lag_s = round(max(0.0, self.mark.at - oldest[0].exchange.started), 3) if oldest else 0.0
 
@@ -198,7 +199,7 @@ class Shipper:
 
     def _batch(self, store: Store) -> Iterator[Line]:
         """Yield the rows of the batch that is due: the one that was begun, or what has come since."""
-        rows = store.rows(after=self.mark.last, limit=ROWS, newest=False)
+        rows = store.rows(Window(after=self.mark.last, limit=ROWS, newest=False))
         if self.mark.upto:
             rows = [row for row in rows if row.id <= self.mark.upto]
         else:

@@ -43,6 +43,21 @@ class Filter(Struct, frozen=True, kw_only=True):
     captured: bool = False
 
 
+class Window(Struct, frozen=True, kw_only=True):
+    """Of the rows `wanted` at most `limit`, after the row of one id and before that of another.
+
+    With `newest` they are the last ones, else the first (to page forward with `after`).
+    """
+
+    wanted: Filter = Filter()
+    limit: int | None = None
+    after: int | None = None
+    before: int | None = None
+    newest: bool = True
+
+
+EVERY = Window()
+
 type Match = Callable[[str, str, bool], tuple[str, list[Any]]]
 
 

@@ -15,7 +15,7 @@ from msgspec.structs import astuple, replace
 from mitmeter import private
 from mitmeter.exchange import Exchange, Place, Usage
 from mitmeter.store import top
-from mitmeter.store.filters import Filter, where
+from mitmeter.store.filters import EVERY, Filter, Window, where
 from mitmeter.store.rows import COLUMNS, Row, Stat, flatten, unflatten, valid_text
 from mitmeter.store.schema import MIGRATIONS, OlderError, SchemaError, check, migrate
 from mitmeter.store.stats import Group, collect
@@ -158,32 +158,20 @@ class Store:
         with self._connection:
             yield Batch(self._connection)
 
-    def rows(
-        self,
-        *,
-        limit: int | None = None,
-        after: int | None = None,
-        before: int | None = None,
-        newest: bool = True,
-        wanted: Filter = _ALL,
-    ) -> list[Row]:
-        """Rows in ascending order of id: those wanted with `after` < id < `before`, of these at most `limit`.
-
-        With `newest` these are the last ones, else the first ones (to page forward with `after`). Raises
-        sqlite3.DatabaseError where a row is damaged.
-        """
-        condition, values = where(wanted, self._connection)
-        for sign, bound in ((">", after), ("<", before)):
+    def rows(self, window: Window = EVERY) -> list[Row]:
+        """The rows of a window in ascending order of id; raises sqlite3.DatabaseError where one is damaged."""
+        condition, values = where(window.wanted, self._connection)
+        for sign, bound in ((">", window.after), ("<", window.before)):
             if bound is not None:
                 condition += f" AND id {sign} ?"
                 values.append(bound)
-        order = "DESC" if newest else "ASC"
+        order = "DESC" if window.newest else "ASC"
         # The ids first: they may come out of an index alone, and sorting them is cheaper than sorting rows.
         chosen = f"SELECT id FROM exchanges WHERE {condition} ORDER BY id {order} LIMIT ?"
         query = f"{_SELECT}WHERE id IN ({chosen}) ORDER BY id {order}"
-        found = self._connection.execute(query, (*values, -1 if limit is None else max(0, limit)))
+        found = self._connection.execute(query, (*values, -1 if window.limit is None else max(0, window.limit)))
         rows = [_row(*values) for values in found]
-        if newest:
+        if window.newest:
             rows.reverse()
         return rows
 
