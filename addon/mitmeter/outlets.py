@@ -6,7 +6,7 @@ Everything here runs on the worker's thread. What is not asked for is not import
 import logging
 import sqlite3
 from collections.abc import Callable, Iterator
-from functools import partial
+from functools import cache, partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -31,6 +31,7 @@ log = logging.getLogger("mitmeter")
 
 PATIENCE_SECONDS = 15.0
 OTEL = "opentelemetry is not installed; `pip install 'mitmeter[otel]'` has it"
+PRICES = "genai-prices is not installed, costs are known only from providers; `pip install 'mitmeter[prices]'` has it"
 
 type Content = Literal["off", "on", "content"]
 type Opening = Callable[[], None]
@@ -70,6 +71,12 @@ def available(wanted: Outgoing) -> None:
             read(wanted.prices)
         except ValueError as error:
             raise ValueError(f"meter_prices: {error}") from error
+
+
+@cache
+def _say_once(message: str) -> None:
+    """Options that change open outlets again, which is no news."""
+    log.info("mitmeter: %s", message)
 
 
 def spent(folder: Path, since: float) -> Spent:
@@ -137,8 +144,11 @@ class Outlets:
             self._closing.pop()()
 
     def _open_prices(self) -> None:
+        from mitmeter.prices.listed import installed
         from mitmeter.prices.pricing import Pricing
 
+        if self.wanted.listed and self.wanted.prices is None and not installed():
+            _say_once(PRICES)
         self._pricing = Pricing(self.wanted.prices, listed=self.wanted.listed)
 
     def _open_budget(self) -> None:

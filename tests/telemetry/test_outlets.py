@@ -1,5 +1,6 @@
 """What is asked for, and what is said where it is not there."""
 
+import subprocess
 import sys
 from pathlib import Path
 
@@ -8,6 +9,22 @@ import pytest
 from mitmeter.options import OPTIONS, settings
 from mitmeter.outlets import Outgoing, Outlets, available
 from mitmeter.telemetry.health import Health
+
+ADDON = Path(__file__).parents[2] / "addon"
+OPENED = f"""
+import logging, sys
+from pathlib import Path
+sys.path.insert(0, {str(ADDON)!r})
+from mitmeter.options import OPTIONS, settings
+from mitmeter.outlets import Outlets
+logging.basicConfig(format="%(levelname)s %(message)s", level="INFO", stream=sys.stdout)
+if sys.argv[1] == "without":
+    sys.modules["genai_prices"] = None
+for metered in range(2):
+    values = {{option.name: option.default for option in OPTIONS}} | {{"meter_prices": sys.argv[2]}}
+    for name, opening in Outlets(settings(values, "/nowhere").outgoing, Path("/nowhere")).openings(lambda: None):
+        opening()
+"""
 
 
 def wanted(**changes: object) -> Outgoing:
@@ -37,6 +54,29 @@ def test_an_extra_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setitem(sys.modules, "opentelemetry", None)
     with pytest.raises(ValueError, match=r"pip install 'mitmeter\[otel\]'"):
         available(Outgoing(otel="on"))
+
+
+@pytest.mark.parametrize(
+    ("extra", "prices", "said"),
+    [
+        pytest.param(
+            "without",
+            "",
+            ["INFO mitmeter: genai-prices is not installed, costs are known only from providers"],
+            id="neither",
+        ),
+        pytest.param("without", "off", [], id="not wanted"),
+        pytest.param("without", "own", [], id="a file"),
+        pytest.param("with", "", [], id="the extra"),
+    ],
+)
+def test_costs_that_stay_unknown_are_said_once(extra: str, prices: str, said: list[str], tmp_path: Path) -> None:
+    if prices == "own":
+        (tmp_path / "prices.json").write_text('[{"input": 1, "output": 2}]')
+        prices = str(tmp_path / "prices.json")
+    command = [sys.executable, "-c", OPENED, extra, prices]
+    done = subprocess.run(command, capture_output=True, encoding="utf-8", check=True, timeout=60)
+    assert [line.split(";")[0] for line in done.stdout.splitlines()] == said
 
 
 @pytest.mark.parametrize(
