@@ -95,7 +95,7 @@ def never(payload: bytes) -> bool:
 def cast(one: Message, other: Message, pinned: frozenset[bytes]) -> Mould | None:
     """Return the mould of two neighbours, None where they have none in common.
 
-    `pinned` are the names of members, in their quotes, whose strings may not differ.
+    `pinned` are the names of members, in their quotes, whose values may not differ.
     """
     if one.event != other.event or len(one.data) > LONGEST or len(other.data) > LONGEST:
         return None
@@ -117,12 +117,13 @@ def _hole(first: list[bytes], second: list[bytes], at: int, pinned: frozenset[by
     known, found = first[at], second[at]
     if at % 2 == 0 or not first[at - 1].rstrip().endswith((b":", b"[", b",")) or first[at + 1].lstrip()[:1] == b":":
         return None
+    if at >= 2 and first[at - 1].strip() == b":" and first[at - 2] in pinned:
+        return None
     if known.isdigit() and found.isdigit():
         return _NUMBER
     if len(known) < 3 or len(found) < 3 or known[:1] != b'"' or found[:1] != b'"':
         return None
-    named = first[at - 2] if at >= 2 and first[at - 1].strip() == b":" else b""
-    return None if named in pinned else _TEXT
+    return _TEXT
 
 
 def _one_text(prefix: bytes, suffix: bytes) -> Fits:

@@ -184,6 +184,13 @@ class Pace:
         return prompt, output
 
 
+def together(usages: list[Usage]) -> Usage:
+    """Add up the counts of several answers; what none of them says stays None."""
+    names = [name for name in Usage.__struct_fields__ if name != "source"]
+    counts = {name: plus(*(getattr(usage, name) for usage in usages)) for name in names}
+    return Usage(**counts, source=next((usage.source for usage in usages if usage.source), None))
+
+
 def usage_of(tally: Tally | None, paces: list[Pace], source: Source) -> Usage:
     """Combine a usage object's counts with an engine's timings; the engine's own counts overrule.
 

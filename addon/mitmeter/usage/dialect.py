@@ -231,6 +231,8 @@ class Dialect(Struct, frozen=True, kw_only=True, eq=False):
     `parts` are the generated pieces of a message in a stream, `reply` those of a whole document of which `prompt` does
     not tell more: it says how messages are written, in the request and in whole replies.
     `streams` says that every request asks for a stream, `grows` that its messages may repeat all of the reply so far.
+    `several` says that one request may hold several prompts: each answer's messages have its `index`, or it stands at
+    its place in an array, and what the answers say of themselves is summed.
     `envelope` names a member whose base64 text is the message.
     `ends` are the `type`s (or what stands at `type_at`, or names of events, or whole payloads) after which a stream is
     complete even if its reader hangs up. `error_header` names a header that begins with the error's type.
@@ -268,6 +270,7 @@ class Dialect(Struct, frozen=True, kw_only=True, eq=False):
     type_at: str = "type"
     streams: bool = False
     grows: bool = False
+    several: bool = False
     envelope: str | None = None
     error_header: str | None = None
     keep: Keep = Keep()

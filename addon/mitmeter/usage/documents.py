@@ -76,6 +76,7 @@ def response_decoder(dialect: Dialect) -> Decode:
     named += [dialect.type_at, *dialect.errors, *(clock.at for clock in dialect.clocks), *at_root(dialect)]
     for part in (*dialect.parts, *dialect.reply):
         named += [part.at, *part.key]
+    named += ["index"] if dialect.several else []
     return decoder(members(named) | set(ERROR_MEMBERS))
 
 

@@ -15,17 +15,19 @@ from msgspec import Struct
 
 from mitmeter.exchange import Message, Source, Usage
 from mitmeter.mould import Fits, Mould, Tells, cast, never
-from mitmeter.usage.counts import Pace, Tally, amount, usage_of
+from mitmeter.usage.counts import Pace, Tally, amount, together, usage_of
 from mitmeter.usage.dialect import Clock, Dialect, Figure, Snapshot, highest, overlay
 from mitmeter.usage.documents import Decode, NotADocument, opener, response_decoder
 from mitmeter.usage.errors import read_error
-from mitmeter.usage.paths import Path, dig, only, path, walk
+from mitmeter.usage.paths import Path, dig, element_key, only, path, walk
 from mitmeter.usage.pieces import generated
 from mitmeter.usage.telling import DONE, pinned, teller, telling, tells, thinking
 
 NOT_JSON = frozenset((DONE, b""))
 REMEMBERED = 64
 TRIES = 32
+ANSWERS = 10_000
+REPORTED = 100
 
 
 class Plan(Struct, frozen=True):
@@ -87,6 +89,17 @@ def first_text(document: Any, paths: tuple[str, ...]) -> str | None:
     return None
 
 
+class Told(Struct):
+    """What one answer says: its usage object, folded, and the timings of each clock."""
+
+    snapshot: Snapshot | None = None
+    timings: dict[Clock, Snapshot] = {}
+
+    def paces(self) -> list[Pace]:
+        """Return what the timings say."""
+        return [Pace(clock, timings) for clock, timings in self.timings.items()]
+
+
 class Reading:
     """Reads the messages of one response. Nothing raises; what cannot be read is named in `anomalies`.
 
@@ -112,8 +125,7 @@ class Reading:
         self.snapshots = 0
         self._plan = plan(dialect)
         self._needles = self._plan.needles
-        self._snapshot: Snapshot | None = None
-        self._timings: dict[Clock, Snapshot] = {}
+        self._answers: dict[int, Told] = {}
         self._skipped: deque[Message] = deque(maxlen=REMEMBERED)
         self.mould: Mould | None = None
         self._fits: Fits = never
@@ -189,13 +201,25 @@ class Reading:
             return
         if message.event and message.event.decode("utf-8", "replace") in self.dialect.ends:
             self.ended = True
-        for one in document if isinstance(document, list) else (document,):
+        for place, one in enumerate(document if isinstance(document, list) else (document,)):
             if isinstance(one, dict):
-                self._take(one, message.end)
+                self._take(one, message.end, self._answer(one, place))
         if isinstance(document, list) and not self.failed:
             self._take_error(document)
 
-    def _take(self, document: dict[str, Any], end: int) -> None:
+    def _answer(self, document: dict[str, Any], place: int) -> Told:
+        """Return what is known of the answer to which a document belongs."""
+        number = element_key(document, place) if self.dialect.several else 0
+        known = self._answers.get(number)
+        if known is None:
+            known = Told()
+            if len(self._answers) < ANSWERS:
+                self._answers[number] = known
+            else:
+                self._flag("too_many_answers")
+        return known
+
+    def _take(self, document: dict[str, Any], end: int, told: Told) -> None:
         dialect = self.dialect
         for steps in self._plan.usage_paths:
             if steps and steps[0] not in document:
@@ -205,10 +229,10 @@ class Reading:
                     usage = only(document, self._plan.root_counts)
                 if isinstance(usage, dict) and usage:
                     self.snapshots += 1
-                    self._snapshot = usage if self._snapshot is None else dialect.fold(self._snapshot, usage)
+                    told.snapshot = usage if told.snapshot is None else dialect.fold(told.snapshot, usage)
         for at, clocks in self._plan.clocks:
             if not at or at[0] in document:
-                self._take_timings(document, at, clocks)
+                _take_timings(document, at, clocks, told)
         self.model = self.model or first_text(document, dialect.model)
         self.response_id = self.response_id or first_text(document, dialect.response_id)
         self.finish = first_text(document, dialect.finish) or self.finish
@@ -220,13 +244,6 @@ class Reading:
             self.last_end = end
             self._note(piece[0])
         self._take_error(document)
-
-    def _take_timings(self, document: dict[str, Any], at: Path, clocks: tuple[Clock, ...]) -> None:
-        found = dig(document, at)
-        for clock in clocks:
-            timings = found if at else only(document, clock.places())
-            if isinstance(timings, dict) and any(path(place)[0] in timings for place in clock.places()):
-                self._timings[clock] = timings
 
     def _take_error(self, document: Any) -> None:
         if isinstance(document, list):
@@ -278,24 +295,35 @@ class Reading:
         """
         dialect = self.dialect
         source: Source = "body"
-        snapshot = self._snapshot
+        if not self._consumes():
+            return Usage(), None, None
+        if len(self._answers) > 1:
+            # Each speed is that of one answer, and they were made side by side.
+            counted = [self._count(one.snapshot, one.paces(), source) for one in self._answers.values()]
+            return together(counted), None, None
+        snapshot, paces = self._only.snapshot, self._only.paces()
         told: Snapshot = {to: headers[name] for name, to in dialect.usage_headers if name in headers}
         if told and snapshot is None:
             snapshot, source = told, "headers"
         elif snapshot is not None and dialect.headers_fill:
             snapshot = overlay(told, snapshot)
-        if not self._consumes():
-            return Usage(), None, None
-        tally = None if snapshot is None else Tally(dialect.counts, snapshot)
-        paces = [Pace(clock, timings) for clock, timings in self._timings.items()]
-        usage = usage_of(tally, paces, source)
-        for anomaly in tally.anomalies if tally else ():
-            self._flag(anomaly)
+        usage = self._count(snapshot, paces, source)
         prompt = output = None
         for pace in paces:
             faster = pace.rates(usage)
             prompt, output = faster[0] or prompt, faster[1] or output
         return usage, prompt, output
+
+    @property
+    def _only(self) -> Told:
+        """What the one answer says; nothing where there are several."""
+        return next(iter(self._answers.values())) if len(self._answers) == 1 else Told()
+
+    def _count(self, snapshot: Snapshot | None, paces: list[Pace], source: Source) -> Usage:
+        tally = None if snapshot is None else Tally(self.dialect.counts, snapshot)
+        for anomaly in tally.anomalies if tally else ():
+            self._flag(anomaly)
+        return usage_of(tally, paces, source)
 
     @property
     def ending(self) -> str | None:
@@ -313,15 +341,15 @@ class Reading:
 
     def took(self, headers: Mapping[str, str]) -> float | None:
         """Return how long the server says that it took, in milliseconds."""
-        for clock, timings in self._timings.items():
-            if (seconds := Pace(clock, timings).total_seconds) is not None:
-                return round(seconds * 1000, 3)
+        for pace in self._only.paces():
+            if pace.total_seconds is not None:
+                return round(pace.total_seconds * 1000, 3)
         named = not self._plan.took_headers.isdisjoint(headers)
         return self._figure(self.dialect.took if named else self._plan.took_elsewhere, headers)
 
     def _figure(self, figures: tuple[Figure, ...], headers: Mapping[str, str]) -> float | None:
         for figure in figures:
-            told = headers.get(figure.header) if figure.header else dig(self._snapshot, path(figure.at))
+            told = headers.get(figure.header) if figure.header else dig(self._only.snapshot, path(figure.at))
             if told is not None and (value := amount(told)) is not None:
                 return round(value * figure.unit, 12)
         return None
@@ -339,12 +367,31 @@ class Reading:
 
     def timed_by(self, clock: Clock) -> bool:
         """Say whether the response carried figures of this clock."""
-        timings = self._timings.get(clock)
-        return timings is not None and Pace(clock, timings).speaks
+        timings = (told.timings.get(clock) for told in self._answers.values())
+        return any(one is not None and Pace(clock, one).speaks for one in timings)
 
     def reported(self) -> dict[str, Any] | None:
-        """Return the server's usage and timings objects as they were, None where it sent none."""
-        told: dict[str, Any] = {} if self._snapshot is None else {"usage": self._snapshot}
-        for clock, timings in self._timings.items():
-            told.setdefault(clock.at or "timings", timings)
-        return told or None
+        """Return the server's usage and timings objects as they were, None where it sent none.
+
+        Where there are several answers, they are lists of those of the first of these.
+        """
+        answers = [_reported(told) for told in islice(self._answers.values(), REPORTED)]
+        if len(answers) < 2:
+            return (answers[0] if answers else None) or None
+        names = dict.fromkeys(name for answer in answers for name in answer)
+        return {name: [answer.get(name) for answer in answers] for name in names} or None
+
+
+def _reported(told: Told) -> dict[str, Any]:
+    found: dict[str, Any] = {} if told.snapshot is None else {"usage": told.snapshot}
+    for clock, timings in told.timings.items():
+        found.setdefault(clock.at or "timings", timings)
+    return found
+
+
+def _take_timings(document: dict[str, Any], at: Path, clocks: tuple[Clock, ...], told: Told) -> None:
+    found = dig(document, at)
+    for clock in clocks:
+        timings = found if at else only(document, clock.places())
+        if isinstance(timings, dict) and any(path(place)[0] in timings for place in clock.places()):
+            told.timings[clock] = timings

@@ -8,7 +8,7 @@ from mitmeter.exchange import Message
 from mitmeter.usage.block import Block, decoded_size, whole
 from mitmeter.usage.dialect import Dialect, Part
 from mitmeter.usage.documents import NotADocument, opener, response_decoder
-from mitmeter.usage.paths import dig, path
+from mitmeter.usage.paths import dig, element_key, path
 from mitmeter.usage.pieces import pieces
 
 TOOL = ("tool", "arguments")
@@ -25,6 +25,7 @@ class Reply:
         self._number = 0
         self._parts = dialect.parts if streaming else dialect.reply
         self._pieces: dict[tuple[Any, ...], dict[str, list[str]]] = {}
+        self._several = dialect.several
         self._grows = streaming and dialect.grows
         self._room = limit
         self.cut = 0  # characters that were left out
@@ -36,11 +37,11 @@ class Reply:
                 document = self._decode(message.data)
             except NotADocument:
                 continue
-            for one in document if isinstance(document, list) else (document,):
+            for place, one in enumerate(document if isinstance(document, list) else (document,)):
                 if isinstance(one, dict):
-                    self._take(one)
+                    self._take(one, (element_key(one, place),) if self._several else ())
 
-    def _take(self, document: dict[str, Any]) -> None:
+    def _take(self, document: dict[str, Any], answer: tuple[int, ...]) -> None:
         self._number += 1
         said: set[tuple[Any, ...]] = set()
         for part, key, value in pieces(document, self._parts):
@@ -52,7 +53,7 @@ class Reply:
             prefix = tuple(dig(document, path(name)) for name in part.key)
             if part.whole:
                 prefix = (self._number, *prefix)
-            self._add(part, (*prefix, *key), value)
+            self._add(part, (*answer, *prefix, *key), value)
 
     def _add(self, part: Part, key: tuple[Any, ...], value: Any) -> None:
         if not isinstance(value, str):

@@ -51,6 +51,7 @@ def pinned(dialect: Dialect) -> frozenset[bytes]:
     """Return the quoted names of members that say what a message is."""
     paths = [*dialect.finish, *dialect.errors, *dialect.service_tier, dialect.type_at, "type"]
     paths += [part.where[0] for part in dialect.parts if part.where]
+    paths += ["index"] if dialect.several else []
     return frozenset(b'"%s"' % path(text)[-1].encode() for text in paths if text)
 
 

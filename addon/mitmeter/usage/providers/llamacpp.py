@@ -1,7 +1,8 @@
 """llama.cpp's server, and the engines that wrap it.
 
 `timings` comes with every answer, asked for or not; `prompt_n` leaves out the `cache_n` tokens taken from the cache.
-`tokens_cached` is the fill of the slot, not a cache hit. `/infill` may answer with an array whose last element counts.
+`tokens_cached` is the fill of the slot, not a cache hit. `/completion` takes several prompts at once; `/infill` may
+answer with an array whose last element counts.
 https://github.com/ggml-org/llama.cpp/blob/master/tools/server/README.md
 https://github.com/ggml-org/llama.cpp/blob/master/tools/server/server-task.cpp
 """
@@ -34,6 +35,7 @@ COMPLETION = Dialect(
     clocks=(TIMINGS,),
     finish=("stop_type",),
     response_id=(),
+    several=True,
     parts=(Part("text", "content"),),
     reply=(Part("text", "content"),),
     prompt=texts("input_extra[].text", "input_prefix", "prompt", "input_suffix"),
@@ -43,7 +45,7 @@ PROVIDER = Provider(
     name="llamacpp",
     dialects=(
         COMPLETION,
-        COMPLETION.but(api="infill", paths=(r"^/infill.*", r"^/upstream/.+/infill")),
+        COMPLETION.but(api="infill", several=False, paths=(r"^/infill.*", r"^/upstream/.+/infill")),
     ),
     clocks=(TIMINGS,),
     signs=(Sign(header="server", contains="llama.cpp"),),

@@ -1,5 +1,6 @@
 """SGLang: `meta_info` at `/generate`; elsewhere `reasoning_tokens` at the top of the usage object.
 
+`/generate` takes several prompts at once, and in a stream repeats the text so far.
 https://docs.sglang.ai/basic_usage/native_api.html
 https://github.com/sgl-project/sglang/blob/main/python/sglang/srt/entrypoints/openai/usage_processor.py
 """
@@ -10,6 +11,6 @@ from mitmeter.usage.dialect import Clock, Provider
 
 PROVIDER = Provider(
     name="sglang",
-    dialects=(GENERATE.but(anywhere=True), CHAT),
+    dialects=(GENERATE.but(anywhere=True, several=True, grows=True), CHAT),
     clocks=(Clock(at="meta_info", output_tokens="completion_tokens"),),
 )
