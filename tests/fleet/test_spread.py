@@ -26,11 +26,11 @@ def placed(values: list[float]) -> Spread:
 def made(values: list[float]) -> tuple[object, int]:
     """As the server answers."""
     spread = placed(values)
-    width = spread.width or 1.0
+    width, cut, ranked = spread.width or 1.0, spread.cut, spread.ranked
     read = Counter(
-        (at(value), math.floor((value - spread.low) / width), value if at(value) in spread.ranked else 0.0)
+        (at(value), math.floor((value - spread.low) / width), value if at(value) in ranked else 0.0)
         for value in values
-        if at(value) in spread.cut
+        if at(value) in cut
     )
     return spread.told((*key, number) for key, number in read.items()), sum(read.values())
 
