@@ -1,8 +1,9 @@
-"""What a fleet costs and holds, on ClickHouse's real engine: `scripts/bench fleet [outage|session|rows] [NUMBER]`.
+"""What a fleet costs and holds, on ClickHouse's engine: `scripts/bench fleet [outage|session|rows|traffic] [NUMBER]`.
 
 `outage`: four mitmdump, NUMBER (5,000) exchanges each, with the engine stopped and started twice and a sender killed.
 `session`: the agent session of `scripts/bench archive`, spread over four proxies, after a merge.
 `rows`: NUMBER (5,000,000) synthetic rows, and how long the questions of commands and of the page take.
+`traffic`: what clients notice of a proxy that sends, beside one that does not, in rounds of NUMBER (6) seconds.
 """
 
 import os
@@ -18,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from bench_archive import session
+from bench_fleet_traffic import SECONDS, traffic
 from click import echo
 
 from mitmeter.fleet import schema
@@ -173,7 +175,6 @@ def many_rows(folder: Path, number: int) -> None:
 
 
 def outage(folder: Path, each: int) -> None:
-    sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "fleet"))
     os.environ["MITMETER_CLICKHOUSE_PASSWORD"] = "right"
     from harness import Mitm
     from provider import Provider
@@ -209,6 +210,7 @@ def outage(folder: Path, each: int) -> None:
 
 
 def main() -> None:
+    sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "fleet"))
     what = sys.argv[1] if len(sys.argv) > 1 else "outage"
     number = int(sys.argv[2]) if len(sys.argv) > 2 else 0
     with tempfile.TemporaryDirectory() as folder:
@@ -216,6 +218,8 @@ def main() -> None:
             agent_session(Path(folder))
         elif what == "rows":
             many_rows(Path(folder), number or 5_000_000)
+        elif what == "traffic":
+            traffic(Path(folder), number or SECONDS)
         else:
             outage(Path(folder), number or 5_000)
 

@@ -36,12 +36,27 @@ BODY = 16 << 20
 POLL_SECONDS = 1.0
 LONGEST_SECONDS = 60.0
 STOP_SECONDS = 3.0
+# A proxy's own thread waits for the interpreter whenever it comes back from the network: at most so long.
+WORK_SECONDS, REST_SECONDS = 0.002, 0.0005
 
 _EXCHANGE = ("id", "position", "captured", *COLUMNS)
 _CAPTURE = ("flow_id", "started", "session", "head", "request_body", "response_body", "checksum")
 _SESSION = COLUMNS.index("session")
 
 log = logging.getLogger("mitmeter")
+
+
+class Pace:
+    """Work in small steps, between which other threads have the interpreter."""
+
+    def __init__(self) -> None:
+        self._since = time.perf_counter()
+
+    def rest(self) -> None:
+        """Let them, where it has worked long enough."""
+        if time.perf_counter() - self._since > WORK_SECONDS:
+            time.sleep(REST_SECONDS)
+            self._since = time.perf_counter()
 
 
 class Line(Struct, frozen=True):
@@ -80,6 +95,7 @@ class Shipper:
         self._thread = threading.Thread(target=self._run, name="mitmeter-ship", daemon=True)
         self._complained: str | None = None
         self._counters: dict[str, int] = {}
+        self._pace = Pace()
 
     def start(self) -> None:
         """Send from now on, in a thread of its own."""
@@ -216,6 +232,7 @@ class Shipper:
             except RecordError as error:
                 self.mark.lost += 1
                 log.info("mitmeter: the capture of exchange %d is not sent: %s", row.id, error)
+            self._pace.rest()
         for row in rows:
             ended = row.exchange.started + (row.exchange.timing.duration_ms or 0.0) / 1000
             # In the order of ids here, and no row of a wrong clock ahead of all that come later.
@@ -250,11 +267,16 @@ class Shipper:
     def _insert(self, connection: Connection, lines: list[Line]) -> None:
         assert self.mark.number is not None
         token = f"{self.mark.source}-{lines[0].ident}-{lines[-1].ident}"
-        captures = [line.capture() for line in lines if line.parts is not None]
+        captures = [line.capture() for line in self._paced(lines) if line.parts is not None]
         if captures:
             connection.insert("captures", _CAPTURE, captures, token)
-        rows = [line.values(self.mark.number, line.parts is not None) for line in lines]
+        rows = [line.values(self.mark.number, line.parts is not None) for line in self._paced(lines)]
         connection.insert("exchanges", _EXCHANGE, rows, token)
+
+    def _paced(self, lines: list[Line]) -> Iterator[Line]:
+        for line in lines:
+            yield line
+            self._pace.rest()
 
     def _count(self, connection: Connection, store: Store) -> None:
         counters = store.counters()
