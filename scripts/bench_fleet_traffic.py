@@ -42,7 +42,9 @@ def request(number: int) -> bytes:
     """The next turn of a conversation of ten."""
     turns = [{"role": "user", "content": f"{number // 10} {turn} " + "word " * 40} for turn in range(number % 10 + 1)]
     body = json.dumps({"model": "m", "messages": turns}).encode()
-    head = "POST /v1/chat/completions HTTP/1.1\r\nHost: h\r\nContent-Type: application/json\r\nAuthorization: Bearer k\r\n"
+    head = (
+        "POST /v1/chat/completions HTTP/1.1\r\nHost: h\r\nContent-Type: application/json\r\nAuthorization: Bearer k\r\n"
+    )
     return f"{head}X-Session-ID: {number // 10}\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body
 
 
@@ -160,9 +162,13 @@ def measured(name: str, folder: Path, url: str | None, provider: str, seconds: f
         plain, sending = ([share(times[which], part) for times in rounds] for which in (0, 1))
         ratios = [there / here for here, there in zip(plain, sending, strict=True)]
         middle = f"{statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})"
-        told.append(f"p{part * 100:.0f} {statistics.median(plain):.1f} to {statistics.median(sending):.1f} ms, {middle}")
+        told.append(
+            f"p{part * 100:.0f} {statistics.median(plain):.1f} to {statistics.median(sending):.1f} ms, {middle}"
+        )
     each = sum(len(times[1]) for times in rounds)
-    echo(f"{name:24} {'; '.join(told)}; CPU {used[0] / each:.2f} to {used[1] / each:.2f} ms an exchange, {each} each, {left.backlog if left else 0} wait at the end")
+    echo(
+        f"{name:24} {'; '.join(told)}; CPU {used[0] / each:.2f} to {used[1] / each:.2f} ms an exchange, {each} each, {left.backlog if left else 0} wait at the end"
+    )
 
 
 def traffic(folder: Path, seconds: float = SECONDS) -> None:

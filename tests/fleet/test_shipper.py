@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 from conftest import Server
-from traffic import fill
+from traffic import START, fill
 
 from mitmeter.cli import main
 from mitmeter.fleet import schema, watermark
@@ -22,6 +22,8 @@ from mitmeter.fleet.connection import Connection, FleetError
 from mitmeter.fleet.remote import Remote
 from mitmeter.fleet.shipper import Shipper, ship_from
 from mitmeter.local import Local
+from mitmeter.shelf import Shelf
+from mitmeter.telemetry.health import archive_bytes
 
 pytestmark = pytest.mark.clickhouse
 
@@ -182,6 +184,64 @@ def test_captures_that_are_gone_leave_their_rows(folder: Path, inside: str) -> N
     assert shipper.mark.lost == 60 and sums(inside)[0] == 60
     with Remote(address(inside)) as remote:
         assert not any(row.has_capture for row in remote.rows())
+
+
+def test_the_archives_limit_holds_in_an_outage(
+    tmp_path: Path, server: Server, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder, each = tmp_path / "meter", 20
+    fill(folder, each, seed=1)
+    limit = 4 * archive_bytes(folder)
+    fill(folder, each, seed=2)
+    shipper = Shipper(folder, address(server.url()))
+    assert shipper.attempt() == 2 * each
+    server.stop()
+    losses = []
+    for seed in range(3, 11):
+        fill(folder, each, seed=seed)
+        assert shipper.attempt() is None
+        with Shelf(folder) as shelf:
+            shelf.trim(START, limit, None)
+        assert archive_bytes(folder) <= limit
+        assert shipper.attempt() is None
+        losses.append(shipper.mark.lost)
+    assert losses[:2] == [0, 0], "what has been sent goes first"
+    with Local(folder) as local:
+        kept = sum(row.has_capture for row in local.rows())
+    assert 0 < kept < 8 * each and losses[-1] == 8 * each - kept and losses == sorted(losses)
+    assert watermark.mishaps(folder)["ship_captures_lost"] == losses[-1]
+    told = [record.getMessage() for record in caplog.records if "went before" in record.getMessage()]
+    assert len(told) == 1 and str(folder) in told[0], "said once"
+    shipper.close()
+    server.start()
+    shipper = drained(Shipper(folder, address(server.url())))
+    rows, tokens, by_minute, minute_tokens, captures = sums(server.url())
+    assert (rows, tokens, by_minute, minute_tokens) == here(folder)[:4] and rows == 10 * each
+    assert captures == 2 * each + kept and shipper.mark.lost == losses[-1]
+    assert shipper.mark.backlog == shipper.mark.held == shipper.mark.seen == 0
+
+
+def test_what_goes_while_it_drains_is_counted(folder: Path, server: Server) -> None:
+    server.stop()
+    shipper = Shipper(folder, address(server.url()))
+    assert shipper.attempt() is None and shipper.mark.held == 60
+    with Shelf(folder) as shelf:
+        shelf.trim(START, 0, None)
+    server.start()
+    assert drained(shipper).mark.lost == 60 and sums(server.url())[4] == 0
+
+
+def test_a_batch_that_is_refused_counts_once(folder: Path, inside: str) -> None:
+    shipper = Shipper(folder, address(inside))
+    database = address(inside).database
+    shipper._connected()
+    (next((folder / "captures").iterdir())).write_bytes(b"damaged")
+    Connection(address(inside)).command(f"RENAME TABLE {database}.exchanges TO {database}.away")
+    assert shipper.attempt() is None and shipper.attempt() is None
+    assert shipper.mark.lost == shipper.mark.shipped == 0
+    Connection(address(inside)).command(f"RENAME TABLE {database}.away TO {database}.exchanges")
+    drained(shipper)
+    assert (shipper.mark.lost, shipper.mark.shipped) == (60, 60)
 
 
 def test_another_database_gets_another_number(tmp_path: Path, folder: Path, inside: str) -> None:

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from mitmeter import shelf
 from mitmeter.archive.bodies import Parts, split
@@ -25,7 +25,7 @@ from mitmeter.exchange import Exchange
 from mitmeter.fleet import roll, schema, watermark
 from mitmeter.fleet.address import Address
 from mitmeter.fleet.connection import SKEW_SECONDS, Connection, FleetError
-from mitmeter.store.filters import Window
+from mitmeter.store.filters import Filter, Window
 from mitmeter.store.rows import COLUMNS, Row, flatten, valid_text
 from mitmeter.store.schema import SchemaError
 from mitmeter.store.sqlite import Store
@@ -60,12 +60,13 @@ class Pace:
 
 
 class Line(Struct, frozen=True):
-    """A row as it is sent, with its capture."""
+    """A row as it is sent, with its capture; `captured` where it has one, be it damaged."""
 
     ident: int
     exchange: Exchange
     ended_us: int
     parts: Parts | None
+    captured: bool
 
     def values(self, number: int, captured: bool) -> list[Any]:
         """Return the columns of `exchanges`."""
@@ -96,6 +97,7 @@ class Shipper:
         self._complained: str | None = None
         self._counters: dict[str, int] = {}
         self._pace = Pace()
+        self._told_gone = False
 
     def start(self) -> None:
         """Send from now on, in a thread of its own."""
@@ -155,19 +157,59 @@ class Shipper:
             return 0
         with store:
             self._look(store)
-            connection = self._connected()
-            lines = list(self._batch(store))
-            if lines:
-                self._save()
-                self._send(connection, lines)
-                last = lines[-1]
-                self.mark.last, self.mark.flow_id, self.mark.ended_us = last.ident, last.exchange.flow_id, last.ended_us
-            if self.mark.upto:
-                self.mark.last, self.mark.upto = max(self.mark.last, self.mark.upto), 0
-                self._look(store)
-                self._save()
-            self._count(connection, store)
+            counts = self.mark.counts
+            try:
+                return self._step(store)
+            except (FleetError, SchemaError):
+                # A batch that is sent again counts again.
+                self.mark.counts = counts
+                self._hold(store)
+                raise
+
+    def _step(self, store: Store) -> int:
+        connection = self._connected()
+        lines = list(self._batch(store))
+        if lines:
+            self._save()
+            self._send(connection, lines)
+            last = lines[-1]
+            self.mark.last, self.mark.flow_id, self.mark.ended_us = last.ident, last.exchange.flow_id, last.ended_us
+        if self.mark.upto:
+            self.mark.last, self.mark.upto = max(self.mark.last, self.mark.upto), 0
+            self._release(lines)
+            self._look(store)
+            self._save()
+        self._count(connection, store)
         return len(lines)
+
+    def _hold(self, store: Store) -> None:
+        """Count the captures that wait, and those that waited and have gone since."""
+        mark = self.mark
+        self._gone(mark.held - _captured(store, mark.last + 1, mark.seen))
+        newest = store.rows(Window(limit=1))
+        mark.seen = newest[0].id if newest else 0
+        mark.held = _captured(store, mark.last + 1, mark.seen)
+
+    def _release(self, lines: list[Line]) -> None:
+        """Take those that were sent off those that waited; once all are, what is left of them has gone."""
+        mark = self.mark
+        mark.held -= sum(line.captured and line.ident <= mark.seen for line in lines)
+        if mark.seen and mark.last >= mark.seen:
+            self._gone(mark.held)
+            mark.seen = mark.held = 0
+            self._told_gone = False
+
+    def _gone(self, number: int) -> None:
+        if number <= 0:
+            return
+        self.mark.lost += number
+        if not self._told_gone:
+            self._told_gone = True
+            log.warning(
+                "mitmeter: captures in %s went before %s could be sent them, %d so far, since the archive is full; "
+                "their rows are kept and sent",
+                self.folder, self.address, self.mark.lost,
+            )  # fmt: skip
 
     def _locked(self) -> bool:
         """Whether this process is the one that sends from the folder."""
@@ -208,7 +250,7 @@ class Shipper:
             number, known = roll.enlist(connection, self.mark.source)
             if not known and self.mark.last:
                 log.warning("mitmeter: %s has nothing of %s any more: all of it is sent", self.address, self.folder)
-                self.mark.last = self.mark.upto = 0
+                self.mark.last = self.mark.upto = self.mark.seen = self.mark.held = 0
             self.mark.number = number
             self._counters = {}
         return self._connection
@@ -237,7 +279,7 @@ class Shipper:
             ended = row.exchange.started + (row.exchange.timing.duration_ms or 0.0) / 1000
             # In the order of ids here, and no row of a wrong clock ahead of all that come later.
             ended_us = max(ended_us + 1, int(max(0.0, min(ended, time.time())) * 1_000_000))
-            yield Line(row.id, row.exchange, ended_us, parts.get(row.id))
+            yield Line(row.id, row.exchange, ended_us, parts.get(row.id), row.has_capture)
 
     def _send(self, connection: Connection, lines: list[Line]) -> None:
         """Have the server take all of them but those that it would never take."""
@@ -262,7 +304,7 @@ class Shipper:
             self.mark.left_out += 1
             return
         self.mark.lost += 1
-        self._send(connection, [Line(line.ident, line.exchange, line.ended_us, None)])
+        self._send(connection, [structs.replace(line, parts=None)])
 
     def _insert(self, connection: Connection, lines: list[Line]) -> None:
         assert self.mark.number is not None
@@ -305,6 +347,11 @@ def ship_from(folder: Path, to: Address | None) -> Callable[[], object]:
     shipper = Shipper(folder, to)
     shipper.start()
     return shipper.stop
+
+
+def _captured(store: Store, first: int, last: int) -> int:
+    """Return how many of these rows have a capture."""
+    return store.requests(Filter(first=first, last=last, captured=True)) if first <= last else 0
 
 
 def _bounded(rows: list[Row]) -> list[Row]:

@@ -23,6 +23,7 @@ class Watermark(Struct, kw_only=True):
     is sent again as it was. `ended_us` is the last row's place in the fleet's order. Counted are rows `shipped`,
     batches `refused` or not answered, rows `left_out` since the server would never take them, and captures `lost`
     before they were sent. `backlog` rows wait, the oldest for `lag_s` seconds, at the time `at` (epoch seconds).
+    In an outage `held` captures were seen to wait, of rows up to the id `seen`.
     """
 
     source: str
@@ -38,6 +39,17 @@ class Watermark(Struct, kw_only=True):
     backlog: int = 0
     lag_s: float = 0.0
     at: float = 0.0
+    seen: int = 0
+    held: int = 0
+
+    @property
+    def counts(self) -> tuple[int, int, int]:
+        """What a batch adds to once the server has all of it."""
+        return self.shipped, self.left_out, self.lost
+
+    @counts.setter
+    def counts(self, told: tuple[int, int, int]) -> None:
+        self.shipped, self.left_out, self.lost = told
 
 
 def standing(folder: Path) -> dict[str, Any]:
