@@ -2,7 +2,7 @@
 
 Two proxies run side by side, one of which sends, and one client asks each in turn, at a pace that leaves the cores idle
 for a part of the time. So both have the same machine, and the ratio of their times is what sending does to traffic.
-Each state of ClickHouse is measured in ROUNDS; a ratio is given as the median of the rounds, the least and the greatest.
+Each state of ClickHouse is measured in ROUNDS; a ratio is given as their median, with the least and the greatest.
 """
 
 import asyncio
@@ -157,6 +157,7 @@ def measured(name: str, folder: Path, url: str | None, provider: str, seconds: f
         rounds = [asyncio.run(alternate(ports, seconds)) for _ in range(ROUNDS)]
         used = [processor_ms(pid) - at for pid, at in zip(pids, before, strict=True)]
     left = watermark.load(proxies[1].meter_dir)
+    waiting = left.backlog if left else 0
     told = []
     for part in SHARES:
         plain, sending = ([share(times[which], part) for times in rounds] for which in (0, 1))

@@ -60,13 +60,13 @@ def words(dice: random.Random, number: int) -> str:
 
 
 def fill(folder: Path, number: int, *, seed: int = 1, together: int = 20) -> None:
-    """Write exchanges into a meter_dir, as a worker does."""
+    """Write exchanges into a meter_dir, as a worker does; what has a later `seed` lies in a later segment."""
     private_folder(folder)
     with Shelf(folder) as shelf:
         batch: list[Item] = []
         for item in items(number, secret_of(folder), seed=seed):
             batch.append(item)
             if len(batch) == together:
-                shelf.write(batch, START, {"lagged": 1})
+                shelf.write(batch, START + seed, {"lagged": 1})
                 batch = []
-        shelf.write(batch, START, {})
+        shelf.write(batch, START + seed, {})
