@@ -167,8 +167,9 @@ def measured(name: str, folder: Path, url: str | None, provider: str, seconds: f
             f"p{part * 100:.0f} {statistics.median(plain):.1f} to {statistics.median(sending):.1f} ms, {middle}"
         )
     each = sum(len(times[1]) for times in rounds)
+    echo(f"{name:24} {'; '.join(told)}")
     echo(
-        f"{name:24} {'; '.join(told)}; CPU {used[0] / each:.2f} to {used[1] / each:.2f} ms an exchange, {each} each, {left.backlog if left else 0} wait at the end"
+        f"{'':24} CPU {used[0] / each:.2f} to {used[1] / each:.2f} ms an exchange, {each} each; {waiting} wait at last"
     )
 
 
