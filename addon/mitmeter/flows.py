@@ -245,8 +245,13 @@ def streams(flow: http.HTTPFlow) -> bool:
     data = flow.response.data
     if data.status_code in (101, 204, 304):
         return False
-    length = first(data, b"content-length")
-    return not length.isdigit() or int(length) > SMALL or _streams(first(data, b"content-type"))
+    length = kind = None
+    for name, value in data.headers.fields:
+        if len(name) == 14 and length is None and name.lower() == b"content-length":
+            length = value
+        elif len(name) == 12 and kind is None and name.lower() == b"content-type":
+            kind = value
+    return length is None or not length.isdigit() or int(length) > SMALL or _streams(kind or b"")
 
 
 @lru_cache(maxsize=1024)

@@ -60,9 +60,9 @@ class Live:
         self.match = match
         self.tag = tag
         self.asked_bytes = asked_bytes
-        # Apart, since a tuple for each chunk would keep the garbage collector busy.
-        self._chunks: deque[bytes] = deque()
-        self._times: deque[float] = deque()
+        # Lists cost nothing while they are empty, and a tuple for each chunk would keep the garbage collector busy.
+        self._chunks: list[bytes] = []
+        self._times: list[float] = []
 
     @cached_property
     def opening(self) -> Opening:
@@ -114,14 +114,14 @@ class Live:
             recorder = self._recorder = Recorder(self.opening, self.match, limits=limits, secret=secret)
             if self.answer is not None:
                 recorder.answer(self.answer, self.answered_at)
-        batch: list[tuple[bytes, float]] = []
-        size = 0
-        while self._chunks and size < TURN_BYTES:
-            chunk = self._chunks.popleft()
-            size += len(chunk)
-            batch.append((chunk, self._times.popleft()))
-        if batch:
-            recorder.feed_all(batch)
+        size = taken = 0
+        for chunk in self._chunks:
+            taken, size = taken + 1, size + len(chunk)
+            if size >= TURN_BYTES:
+                break
+        if taken:
+            recorder.feed_all(zip(self._chunks[:taken], self._times[:taken], strict=True))
+            del self._chunks[:taken], self._times[:taken]
             self.drained += size
         return []
 
