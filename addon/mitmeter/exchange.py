@@ -110,9 +110,10 @@ class Exchange(Struct, frozen=True, kw_only=True):
 
     `cost_usd` is what it cost and `cost_source` who says so, the provider itself or a list of prices; `server_ms` is
     how long the provider says that it worked, `retry_after_s` when it asks to be asked again, `limits` its rate-limit
-    headers as sent. `session` is a keyed hash that the turns of one conversation share. `stored` says that the answer
-    can be read again by its `response_id`, or that this is such a reading: its tokens count once. `trace` is for
-    exporters.
+    headers as sent. `session` is a keyed hash that the turns of one conversation share, `follows` the id of the
+    response that the request goes on from: the store, which knows its session, joins the two and keeps no such id.
+    `stored` says that the answer can be read again by its `response_id`, or that this is such a reading: its tokens
+    count once. `trace` is for exporters.
     """
 
     flow_id: str
@@ -149,6 +150,7 @@ class Exchange(Struct, frozen=True, kw_only=True):
     stored: bool = False
     cost_source: CostSource | None = None
     trace: Trace | None = None
+    follows: str | None = None
 
 
 type Exporter = Callable[[Exchange], None]

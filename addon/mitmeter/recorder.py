@@ -315,6 +315,7 @@ class Recorder:
         wants_stream = request.stream or self._dialect.streams
         arrivals = self._arrivals(reading)
         spent_by = credential(opening.headers, address.query, self._secret) if self._secret else None
+        joined, follows = self._session(request.document, spent_by)
         streams = self._messages.streaming if self._messages is not None and self._received else wants_stream
         return Exchange(
             flow_id=opening.flow_id,
@@ -351,19 +352,20 @@ class Recorder:
             server_ms=reading.took(self._head) if reading else None,
             retry_after_s=retry_after(answer.headers, opening.started) if answer else None,
             limits=limits(answer.headers) if answer else None,
-            session=self._session(request.document, spent_by),
+            session=joined,
+            follows=follows,
             stored=self._dialect.stored,
             trace=trace(opening, self._dialect, request.document, arrivals) if self.limits.traced else None,
         )
 
-    def _session(self, document: Any, spent_by: str | None) -> str | None:
+    def _session(self, document: Any, spent_by: str | None) -> tuple[str | None, str | None]:
         """Return what joins the turns of a conversation; a connection on which it is not named holds one."""
         if self._secret is None:
-            return None
+            return None, None
         thread = read_thread(self._dialect, self.opening.headers, document, self.limits.sessions)
         if thread.ident is None and self._dialect.socket is not None:
-            thread = Thread(self.opening.flow_id)
-        return session(thread.ident, thread.beginning, spent_by, self._secret)
+            thread = Thread(self.opening.flow_id, follows=thread.follows)
+        return session(thread.ident, thread.beginning, spent_by, self._secret), thread.follows
 
     def _arrivals(self, reading: Reading | None) -> tuple[float, ...]:
         known = reading is not None and self.limits.traced and not self._buffered

@@ -170,7 +170,8 @@ class Shelf:
         added: list[tuple[int, Exchange]] = []
         with self.store.batch() as batch:
             captures = _Captures(self._writer, batch, now)
-            for exchange, redacted in items:
+            for ended, redacted in items:
+                exchange = batch.joined(ended)
                 written = batch.once(exchange)
                 ident = batch.add(written)
                 added.append((ident, written))
@@ -200,7 +201,7 @@ class Shelf:
         """Return what is archived of an exchange; raises NoRoom."""
         kept = redacted if self.kept == "all" else without_bodies(redacted)
         row = to_builtins(exchange if exchange.trace is None else replace(exchange, trace=None))
-        del row["trace"]
+        del row["trace"], row["follows"]
         record = pieces(ident, kept, row)
         self._reserve.take(sum(map(len, record)))
         return record

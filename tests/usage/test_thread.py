@@ -142,6 +142,22 @@ def test_beginnings(dialect: Dialect, body: Any, beginning: tuple[str, ...]) -> 
     assert thread(dialect, body) == Thread(None, beginning)
 
 
+@pytest.mark.parametrize(
+    ("body", "follows"),
+    [
+        pytest.param({"previous_response_id": "r1"}, "r1", id="named"),
+        pytest.param({"previous_response_id": None}, None, id="null"),
+        pytest.param({"previous_response_id": ""}, None, id="empty"),
+        pytest.param({"previous_response_id": {"id": "r1"}}, None, id="no text"),
+        pytest.param({"previous_response_id": "r" * 513}, None, id="too long"),
+        pytest.param({"previous_response_id": "r1", "conversation": "c1"}, None, id="the client's own goes first"),
+        pytest.param({"metadata": {"previous_response_id": "r1"}}, None, id="elsewhere"),
+    ],
+)
+def test_what_a_request_goes_on_from(body: Any, follows: str | None) -> None:
+    assert thread(RESPONSES, body).follows == follows
+
+
 def test_a_later_turn_begins_alike() -> None:
     first = {"messages": [{"role": "user", "content": [{"text": "hi", "cache_control": {"type": "ephemeral"}}]}]}
     later = {"messages": [{"role": "user", "content": "hi"}, {"role": "assistant", "content": "o"}, SAID]}

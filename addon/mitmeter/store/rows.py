@@ -15,7 +15,7 @@ from mitmeter.exchange import Client, Exchange, Outcome, Sizes, Timing, Usage
 LARGEST_COUNT = 2**53
 
 _JSON = ("anomalies", "reported", "limits")
-_NESTED = ("usage", "timing", "sizes", "client", "trace", *_JSON)
+_NESTED = ("usage", "timing", "sizes", "client", "trace", "follows", *_JSON)
 _FLAT = tuple(field.name for field in fields(Exchange) if field.name not in _NESTED)
 _USAGE, _TIMING, _SIZES = Usage.__struct_fields__, Timing.__struct_fields__, Sizes.__struct_fields__
 _CLIENT = Client.__struct_fields__

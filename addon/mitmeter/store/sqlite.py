@@ -35,6 +35,10 @@ _COUNTED = """
     SELECT 1 FROM exchanges WHERE stored AND response_id = ? AND source IS NOT NULL AND host = ?
     AND (? OR (operation = 'retrieve' AND started >= ?)) LIMIT 1
 """
+_FOLLOWED = """
+    SELECT session FROM exchanges WHERE stored AND response_id = ? AND host = ? AND credential IS ?
+    AND session IS NOT NULL ORDER BY id LIMIT 1
+"""
 _COUNT = (
     "INSERT INTO counters (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = value + excluded.value"
 )
@@ -63,10 +67,18 @@ class Batch:
         if not exchange.stored or exchange.usage.source is None or exchange.response_id is None:
             return exchange
         anyone = exchange.operation == "retrieve"
-        asked = (exchange.response_id, exchange.host, anyone, exchange.started)
+        asked = valid_text([exchange.response_id, exchange.host, anyone, exchange.started])
         if self._connection.execute(_COUNTED, asked).fetchone() is None:
             return exchange
         return replace(exchange, usage=Usage(), cost_usd=None, cost_source=None)
+
+    def joined(self, exchange: Exchange) -> Exchange:
+        """The exchange in the session of the response that it follows, where that is known."""
+        if exchange.follows is None:
+            return exchange
+        asked = valid_text([exchange.follows, exchange.host, exchange.credential])
+        found = self._connection.execute(_FOLLOWED, asked).fetchone()
+        return replace(exchange, follows=None, session=found[0] if found else exchange.session)
 
     def place(self, ident: int, place: Place) -> None:
         """Say where the capture of a row lies; to be called once it lies there."""

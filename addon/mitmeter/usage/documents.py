@@ -99,5 +99,6 @@ def opener(envelope: str) -> Callable[[Message], Message]:
 def request_decoder(dialect: Dialect) -> Decode:
     """Return the decoder for the request bodies of a dialect: the model, what was asked for, messages as written."""
     named = [*dialect.request_model, *dialect.system, *(named.at for named in dialect.sessions), "stream"]
+    named += dialect.prompt.continues
     turns = members(at for at in dialect.turns if "." not in at)
     return decoder((members(named) | members(dialect.turns) | MEMBERS) - turns, turns)

@@ -3,7 +3,8 @@
 Clients that name their session do so in a header or a member of the body. Header names follow a convention, by which
 most are recognised (https://docs.litellm.ai/docs/proxy/request_headers): `x-session-id`, `x-<client>-session-id`,
 `session_id`, `conversation-id`, `x-session-affinity`, `x-<client>-session`. Whoever names none resends the whole
-conversation: its system prompt and the first message of its user are the same in every turn.
+conversation: its system prompt and the first message of its user are the same in every turn; or only what is new, with
+the id of the response before, where the server keeps that.
 """
 
 import re
@@ -28,10 +29,14 @@ _ANOTHER = re.compile(r"(?:^|[-_])(?:parent|mcp|auth|login|sso|browser|device|us
 
 
 class Thread(Struct, frozen=True):
-    """`ident` is the client's own id of the conversation, `beginning` the texts that it begins with."""
+    """`ident` is the client's own id of the conversation, `beginning` the texts that it begins with.
+
+    `follows` is the id of the response that it goes on from, which holds the rest of it.
+    """
 
     ident: str | None = None
     beginning: tuple[str, ...] = ()
+    follows: str | None = None
 
 
 def read_thread(dialect: Dialect, headers: Headers, document: Any, preferred: Iterable[str] = ()) -> Thread:
@@ -40,7 +45,7 @@ def read_thread(dialect: Dialect, headers: Headers, document: Any, preferred: It
     if not isinstance(document, dict):
         return Thread(ident)
     ident = ident or next(filter(None, (_stands(document, named) for named in dialect.sessions)), None)
-    return Thread(ident, () if ident else _beginning(dialect, document))
+    return Thread(ident) if ident else Thread(None, _beginning(dialect, document), _follows(dialect, document))
 
 
 @lru_cache(maxsize=1024)
@@ -69,6 +74,11 @@ def _stands(document: dict[str, Any], named: Named) -> str | None:
         return None
     found = re.search(named.pattern, value[:LONGEST_ID])
     return None if found is None else next(filter(None, found.groups()), found[0]).strip() or None
+
+
+def _follows(dialect: Dialect, document: dict[str, Any]) -> str | None:
+    found = (dig(document, path(at)) for at in dialect.prompt.continues)
+    return next((ident for ident in found if isinstance(ident, str) and 0 < len(ident) <= LONGEST_ID), None)
 
 
 def _beginning(dialect: Dialect, document: dict[str, Any]) -> tuple[str, ...]:

@@ -55,6 +55,8 @@ INTERACTIONS = Dialect(
     ),
     type_at="event_type",
     ends=("interaction.completed", "interaction.complete"),
+    system=("system_instruction",),
+    turns=("input",),
     stored=True,
     unsettled=GOING_ON,
 )
