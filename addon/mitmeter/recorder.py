@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from mitmeter.body import Body
 from mitmeter.exchange import (
@@ -127,7 +128,9 @@ class Recorder:
         self._content_type = field_value(answer.headers, "content-type")
         if content_type is None:
             content_type = self._content_type or ""
-        self._legible = not content_type.lower().startswith(MEDIA)
+        # Some gateways call an event stream octets; where the reply is sound or a picture, octets are that.
+        media = MEDIA[:-1] if self._dialect.keep.response_body else MEDIA
+        self._legible = not content_type.lower().startswith(media)
         self._messages = MessageDecoder(content_type, limit=self.limits.message, stream=self._dialect.streams)
 
     def feed(self, chunk: bytes, at: float) -> None:
@@ -277,15 +280,8 @@ class Recorder:
         source: RateSource | None = "server" if prompt is not None or output is not None else None
         if output is None and (measured := reading.pace(usage, first, last)) is not None:
             output, source = measured, "wire"
-        return usage, Timing(
-            duration_ms=timing.duration_ms,
-            headers_ms=timing.headers_ms,
-            first_byte_ms=timing.first_byte_ms,
-            first_token_ms=self._ms(first),
-            prompt_per_second=prompt,
-            tokens_per_second=output,
-            rate_source=source,
-        )
+        rates = {"prompt_per_second": prompt, "tokens_per_second": output, "rate_source": source}
+        return usage, replace(timing, first_token_ms=self._ms(first), **rates)
 
     def _error(self, reading: Reading | None, outcome: Outcome) -> tuple[str | None, str | None]:
         if reading is not None and reading.failed and reading.error:
@@ -308,6 +304,7 @@ class Recorder:
         error_type: str | None,
     ) -> Exchange:
         opening, answer = self.opening, self._answer
+        told = answer.headers if answer else ()
         address = urlsplit(opening.url)
         kind = field_value(opening.headers, "content-type") or ""
         request = read_request(self._dialect, kind, self._request_body or b"")
@@ -323,7 +320,7 @@ class Recorder:
             method=opening.method,
             host=address.hostname or "",
             path=address.path,
-            provider=self.match.engine(answer.headers if answer else (), reading.timed_by if reading else None),
+            provider=self.match.engine(told, reading.timed_by if reading else None),
             api=self._dialect.api or None,
             operation=self._dialect.operation or None,
             model=(reading.model if reading is not None else None) or asked,
@@ -350,8 +347,8 @@ class Recorder:
             reported=reading.reported() if reading else None,
             cost_usd=reading.cost(self._head) if reading else None,
             server_ms=reading.took(self._head) if reading else None,
-            retry_after_s=retry_after(answer.headers, opening.started) if answer else None,
-            limits=limits(answer.headers) if answer else None,
+            retry_after_s=retry_after(told, opening.started + (timing.headers_ms or 0.0) / 1000),
+            limits=limits(told),
             session=joined,
             follows=follows,
             stored=self._dialect.stored,

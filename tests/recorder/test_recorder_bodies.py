@@ -169,6 +169,11 @@ def test_sound_is_not_parsed() -> None:
     assert exchange.sizes.response_bytes == len(noise)
 
 
+def test_an_event_stream_that_is_called_octets_is_read() -> None:
+    exchange, _ = ended(recorder(), [(event(USAGE), 51.0)], headers=(("Content-Type", "application/octet-stream"),))
+    assert (exchange.stream, exchange.usage.output_tokens) == (True, 11)
+
+
 def test_trailers_are_kept_and_redacted() -> None:
     recording = recorder()
     recording.answer(Answer(status=200, headers=SSE), 50.1)

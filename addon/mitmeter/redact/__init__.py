@@ -15,7 +15,7 @@ from mitmeter.redact.headers import is_kept, redact_headers
 from mitmeter.redact.patch import merged, patched
 from mitmeter.redact.policy import DEFAULT, Policy
 from mitmeter.redact.shapes import Span, find_shapes, is_clear, marker
-from mitmeter.redact.stitched import find_stitched
+from mitmeter.redact.stitched import find_spelled, find_stitched
 from mitmeter.redact.urls import REDACTED, redact_path, redact_url
 from mitmeter.redact.values import finder, known_values
 from mitmeter.scan import TooMany
@@ -65,7 +65,7 @@ class Redactor:
         spans = self._find(data, cut)
         if stream:
             spans += find_stitched(data, lambda joined: merged(self._find(joined, cut)))
-        return spans
+        return spans + find_spelled(data) if spans else spans
 
     def text(self, text: str) -> str:
         """Return a short text without secrets."""

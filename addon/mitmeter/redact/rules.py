@@ -38,6 +38,7 @@ DIGITALOCEAN = "https://docs.digitalocean.com/reference/api/create-personal-acce
 SENDGRID = "https://www.twilio.com/docs/sendgrid/ui/account-and-settings/api-keys"
 TWILIO = "https://www.twilio.com/docs/glossary/what-is-a-sid"
 RFC7468 = "https://www.rfc-editor.org/rfc/rfc7468"
+RFC6750 = "https://www.rfc-editor.org/rfc/rfc6750#section-2.1"
 RFC7519 = "https://www.rfc-editor.org/rfc/rfc7519"
 RFC3986 = "https://www.rfc-editor.org/rfc/rfc3986#section-3.2.1"
 LISTED = "https://docs.github.com/code-security/secret-scanning/introduction/supported-secret-scanning-patterns"
@@ -130,6 +131,9 @@ _PEM = (
 _NAMED = (
     rb"(?:api[_-]?key|secret[_-]?key|client[_-]?secret|access[_-]?token|refresh[_-]?token|auth[_-]?token|passw(?:or)?d)"
 )
+_TOLD = rb"[\"'\\]{0,4}\s{0,2}[:=]\s{0,2}[\"'\\]{0,4}"
+_AUTHORIZED = rb"(?i)(?:authorization(?:[_-]?token)?" + _TOLD + rb"(?:[a-z]{1,12}\s{1,2})?|bearer\s{1,2})"
+_TOKEN68 = rb"[A-Za-z0-9_./+=~-]"
 _SECRETLY = rb"(?=[A-Za-z_./+=~-]*+[0-9][^0-9\s\"'\\]*+[0-9][^0-9\s\"'\\]*+[0-9])(?=[^A-Za-z\s\"'\\]*+[A-Za-z])"
 
 RULES: tuple[Rule, ...] = (
@@ -343,15 +347,23 @@ RULES: tuple[Rule, ...] = (
     ),
     _special(
         "assigned",
-        b"(?i)" + _NAMED + rb"[\"'\\]{0,4}\s{0,2}[:=]\s{0,2}[\"'\\]{0,4}[A-Za-z0-9_./+=~-]{16}",
+        b"(?i)" + _NAMED + _TOLD + _TOKEN68 + b"{16}",
         0,
         b"(?i)"
         + _NAMED
         + rb"[\"'\\]{0,4}+\s{0,2}+[:=]\s{0,2}+[\"'\\]{0,4}+("
         + _SECRETLY
-        + rb"[A-Za-z0-9_+=~-]{16,512}+)(?![A-Za-z0-9_+=~(\[]|\.[a-z])",
+        + rb"(?!/)(?:[A-Za-z0-9_+=~-]|/(?!/)){16,512}+)(?![A-Za-z0-9_+=~(\[]|\.[a-z])",
         "https://github.com/Yelp/detect-secrets (its keyword detector, narrowed to values with digits)",
         lead=56,
         reach=520,
+    ),
+    _special(
+        "authorization",
+        _AUTHORIZED + _TOKEN68 + b"{16}",
+        0,
+        _AUTHORIZED + rb"((?:" + _SECRETLY + rb"|(?<=basic )(?=[A-Za-z+/]*+[0-9=]))" + _TOKEN68 + b"{16,8000}+)",
+        RFC6750,
+        lead=72,
     ),
 )

@@ -57,6 +57,11 @@ _START = 4096
 _PROBES = 4
 MOST_PIECES = 20_000
 
+_AGAIN = b'"logprobs"'
+_TOKENS = re.compile(
+    rb'"(?:token"\s{0,8}+:\s{0,8}+"(%s)"|bytes"\s{0,8}+:\s{0,8}+\[([0-9,\s]++))' % _VALUE.pattern, re.DOTALL
+)
+
 type Find = Callable[[bytes], list[Span]]
 
 
@@ -117,6 +122,16 @@ def find_stitched(data: bytes, find: Find) -> list[Span]:
             for group in _groups(data, _values(name)):
                 spans += _spread(group, data, find)
     return spans
+
+
+def find_spelled(data: bytes) -> list[Span]:
+    """Return the tokens, and their bytes, of log probabilities, which spell out once more what a reply says.
+
+    Alternatives stand between them, so that a secret is in no text put together: where there is one, all of them go.
+    """
+    if _AGAIN not in data:
+        return []
+    return [(*found.span(found.lastindex or 0), b"") for found in _TOKENS.finditer(data)]
 
 
 def _pieces(name: str, data: bytes, opening: bytes | None) -> list[bytes]:
