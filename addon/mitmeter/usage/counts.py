@@ -12,20 +12,18 @@ from mitmeter.exchange import Source, Usage
 from mitmeter.usage.dialect import Clock, Counts, Snapshot
 from mitmeter.usage.paths import EACH, Path, dig, path, walk
 
+# Integers beyond it are not the same in every reader of JSON (RFC 8259, section 6), and no count of tokens.
+MOST = 2**53
 _AMOUNT = re.compile(r"(?:^|\bdur=)\s*(\d{1,18}(?:\.\d{1,18})?(?:e-?\d{1,2})?)\s*(?:$|[,;])", re.IGNORECASE)
 
 
 def whole(value: Any) -> int | None:
-    """Read a count: an int, a float (cut to its whole part) or a string of digits; None for anything else."""
-    if isinstance(value, bool):
-        return None
-    if isinstance(value, int):
-        return value if value >= 0 else None
-    if isinstance(value, float):
-        return int(value) if 0 <= value < 2**63 else None
+    """Read a count up to 2**53: an int, a float (cut to its whole part) or a string of digits; else None."""
     if isinstance(value, str) and len(value) < 20 and value.isdecimal():
-        return int(value)
-    return None
+        value = int(value)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return int(value) if 0 <= value <= MOST else None
 
 
 def number(value: Any) -> float | None:
