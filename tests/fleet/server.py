@@ -2,7 +2,7 @@
 
 As much of https://clickhouse.com/docs/interfaces/http as clickhouse-connect uses: queries and their parameters,
 settings, inserts in Native format, compressed bodies, errors with their codes, Basic authentication. One request at a
-time, since the engine's handle takes one. `user` has the password `right`; `reader` may only read.
+time, since the engine's handle takes one. `user` has the password `right`; `reader` may only read, `sender` insert too.
 """
 
 import base64
@@ -20,7 +20,7 @@ from urllib.parse import parse_qsl, urlsplit
 import chdb
 import zstandard
 
-PASSWORDS = {"user": "right", "reader": "right"}
+PASSWORDS = dict.fromkeys(("user", "reader", "sender"), "right")
 TRANSPORT = frozenset(
     (
         *("database", "query", "session_id", "query_id", "wait_end_of_query", "client_protocol_version", "role"),
@@ -90,8 +90,9 @@ class Handler(BaseHTTPRequestHandler):
             found = INSERT.match(body)
             sql, body = (found[1].decode(), body[found.end() :]) if found else (body.decode(), b"")
         sql = FORMAT.sub("", sql) if sql.lstrip().upper().startswith("INSERT") and body else sql
-        if user == "reader" and not READING.match(sql):
-            self._refuse(497, "ACCESS_DENIED", "reader: Not enough privileges")
+        inserts = INSERT.match(f"{sql} FORMAT Native ".encode()) is not None
+        if not (user == "user" or READING.match(sql) or (user == "sender" and inserts)):
+            self._refuse(497, "ACCESS_DENIED", f"{user}: Not enough privileges")
             return
         given = {name.removeprefix("param_"): value for name, value in asked.items() if name.startswith("param_")}
         settings = {

@@ -9,6 +9,7 @@ from test_contract import ship
 from traffic import START, fill
 
 from mitmeter.fleet.address import address
+from mitmeter.fleet.connection import Connection
 from mitmeter.fleet.figures import Figures
 from mitmeter.fleet.remote import Remote
 from mitmeter.store import figures, sorting
@@ -45,6 +46,10 @@ FILTERS = [
     pytest.param(Filter(since=START + 33.3, until=START + 1500.7), id="some time"),
     pytest.param(Filter(since=START + 61.5, until=START + 62.5), id="no whole minute"),
     pytest.param(Filter(since=START + 90.0, provider=("anthropic",)), id="since, a provider"),
+    pytest.param(Filter(since=START - 2 * 86_400, until=START + 86_400), id="whole days"),
+    pytest.param(Filter(since=START + 70.0), id="since"),
+    pytest.param(Filter(until=START + 1000.0), id="until"),
+    pytest.param(Filter(until=START + 9e9), id="for ever"),
     pytest.param(Filter(status=(4, 500), outcome=("error",)), id="failed"),
     pytest.param(Filter(agent=("t/*",), client=("127.0.0.1",), operation=("chat",)), id="who"),
     pytest.param(Filter(model=("none",)), id="nothing"),
@@ -108,3 +113,31 @@ def test_choices(both: Both) -> None:
 def test_what_has_come(both: Both) -> None:
     assert both.figures.latest() in range(1, 251)
     assert both.figures.after(both.figures.latest(), 10) == []
+
+
+def test_days_before_the_counts_were_made_are_read(tmp_path: Path, inside: str) -> None:
+    """As of tables of version 1, which had rows before they were brought up to date."""
+    folder, database = tmp_path / "meter", address(inside).database
+    fill(folder, 60)
+    ship(folder, inside)
+    connection = Connection(address(inside))
+    for statement in ("DROP TABLE {}.spread_out", "DROP TABLE {}.spreads", "TRUNCATE TABLE {}.versions"):
+        connection.command(statement.format(database))
+    connection.command(f"INSERT INTO {database}.versions (version) VALUES (1)")
+    with Remote(address(inside)) as remote, Store(folder / "meter.db", readonly=True) as store:
+        facts = Facts(store.connection)
+        facts.catch_up()
+        before = Figures(remote).measured("duration_histogram", Filter())
+        assert before == figures.measured(facts, "duration_histogram", Filter())
+    fill(folder, 30, seed=2)
+    ship(folder, inside)
+    # So that it does not matter when the test is run.
+    connection.command(f"ALTER TABLE {database}.versions DELETE WHERE version = 2 SETTINGS mutations_sync = 2")
+    connection.command(f"INSERT INTO {database}.versions VALUES (2, toDateTime64({START}, 6, 'UTC'))")
+    assert connection.query(f"SELECT sum(number) > 0 FROM {database}.spreads") == [(True,)]
+    with Remote(address(inside)) as remote, Store(folder / "meter.db", readonly=True) as store:
+        facts = Facts(store.connection)
+        facts.catch_up()
+        for wanted in (Filter(), Filter(since=START + 100.0), Filter(until=START + 3 * 86_400)):
+            there = Figures(remote).measured("duration_histogram", wanted)
+            assert there == figures.measured(facts, "duration_histogram", wanted)

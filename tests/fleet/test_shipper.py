@@ -133,6 +133,21 @@ def test_tables_of_a_newer_version_are_left_alone(folder: Path, inside: str, cap
     assert "have version 99" in caplog.records[-1].getMessage()
 
 
+def test_who_may_not_make_tables_sends_to_older_ones(folder: Path, server: Server) -> None:
+    shipper = Shipper(folder, address(server.url("sender")))
+    assert shipper.attempt() is None, "there are none"
+    connection = Connection(address(server.url()))
+    schema.prepare(connection)
+    for statement in ("DROP TABLE mitmeter.spread_out", "DROP TABLE mitmeter.spreads", "TRUNCATE mitmeter.versions"):
+        connection.command(statement)
+    connection.insert("versions", ("version",), [[1]], "older")
+    drained(shipper)
+    assert sums(server.url()) == here(folder) and schema.version(connection) == 1
+    assert schema.spread_since(connection) is None
+    schema.prepare(connection)
+    assert schema.version(connection) == 2 and schema.spread_since(connection) is not None
+
+
 def test_columns_that_rows_have_got_are_added(folder: Path, inside: str) -> None:
     drained(Shipper(folder, address(inside)))
     Connection(address(inside)).command(f"ALTER TABLE {address(inside).database}.exchanges DROP COLUMN finish")

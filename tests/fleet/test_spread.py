@@ -2,13 +2,12 @@
 
 import math
 import struct
-from collections import Counter
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mitmeter.fleet.spread import SHIFT, Place, Spread
+from mitmeter.fleet.spread import SHIFT, Place, Spread, joined
 from mitmeter.store.histogram import Listed, histogram
 
 
@@ -27,12 +26,12 @@ def made(values: list[float]) -> tuple[object, int]:
     """As the server answers."""
     spread = placed(values)
     width, cut, ranked = spread.width or 1.0, spread.cut, spread.ranked
-    read = Counter(
-        (at(value), math.floor((value - spread.low) / width), value if at(value) in ranked else 0.0)
-        for value in values
-        if at(value) in cut
-    )
-    return spread.told((*key, number) for key, number in read.items()), sum(read.values())
+    read: dict[tuple[int, int], list[float]] = {}
+    for value in values:
+        if at(value) in cut:
+            read.setdefault((at(value), math.floor((value - spread.low) / width)), []).append(value)
+    told = [(*key, len(some), some if key[0] in ranked else []) for key, some in read.items()]
+    return spread.told(told), sum(map(len, read.values()))
 
 
 @pytest.mark.parametrize(
@@ -64,3 +63,7 @@ def test_rows_that_went_meanwhile_leave_a_histogram() -> None:
     spread = placed([1.0, 2.0, 3.0, 4.0, 5.0])
     told = spread.told([])
     assert (told["min"], told["max"], told["p50"]) == (1.0, 5.0, 3.0)
+
+
+def test_readings_are_joined() -> None:
+    assert joined([(5, 2, 1.0, 2.0), (9, 1, 8.0, 8.0)], [(5, 1, 0.5, 1.5)], []) == [(5, 3, 0.5, 2.0), (9, 1, 8.0, 8.0)]

@@ -4,13 +4,15 @@ Each answers as its counterpart in `mitmeter.store` does. Sums by model over who
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from datetime import date
 from pathlib import Path
 from typing import Any
 
+from mitmeter.fleet import schema
 from mitmeter.fleet.course import IN_MINUTES, MINUTE, Course, Tables, course, only
 from mitmeter.fleet.remote import Remote
-from mitmeter.fleet.spread import Place, Spread, place_of
+from mitmeter.fleet.spread import Place, Spread, joined, place_of
 from mitmeter.fleet.wanted import where
 from mitmeter.metered import Metered
 from mitmeter.store.figures import CHOSEN, MEASURED
@@ -21,6 +23,10 @@ from mitmeter.store.sorting import SORTS, Order
 # As many as the server takes up to the order of one column before it reads the others.
 NEWEST = 10_000
 LISTED = 200
+DAY = 86_400
+EPOCH = date(1970, 1, 1).toordinal()
+# Times from then on have that day.
+LAST_DAY = date(2100, 1, 1).toordinal() - EPOCH
 
 _TOKENS = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens", "reasoning_tokens")
 _SUMMED = ("requests", "errors", "aborted", *_TOKENS, "cost_usd")
@@ -46,6 +52,7 @@ class Figures:
         self._remote = remote
         self._ask = remote.connection.query
         self._rows, self._minutes = remote.table("exchanges"), remote.table("minutes")
+        self._spreads, self._spread_since = remote.table("spreads"), schema.spread_since(remote.connection)
 
     @property
     def last_id(self) -> int:
@@ -105,24 +112,48 @@ class Figures:
     def measured(self, name: str, wanted: Filter) -> dict[str, Any] | None:
         """Return the histogram of that name; a row that is there twice for now counts twice in it."""
         column = MEASURED[name]
-        condition, given = where(wanted)
-        place, chosen = place_of(column), f"{column} > 0 AND {condition}"
-        found = self._ask(
-            f"SELECT {place} AS at, count(), min({column}), max({column}) FROM {self._rows} WHERE {chosen} "
-            "GROUP BY at ORDER BY at",
-            given,
-        )
-        if not found:
+        places = self._places(column, wanted)
+        if not places:
             return None
-        spread = Spread([Place(*values) for values in found])
-        ranked, cut = (", ".join(map(str, sorted(places))) for places in (spread.ranked, spread.cut))
-        bin_ = f"toInt64(floor(({column} - {{low:Float64}}) / {{width:Float64}}))"
+        spread = Spread(places)
+        condition, given = where(wanted)
+        ranked, cut = (", ".join(map(str, sorted(places))) or "0" for places in (spread.ranked, spread.cut))
+        place, bin_ = place_of(column), f"toInt64(floor(({column} - {{low:Float64}}) / {{width:Float64}}))"
+        within = f"{place} IN ({cut})"
         sql = f"""
-            SELECT {place} AS at, {bin_} AS bin, if(at IN ({ranked}), assumeNotNull({column}), 0) AS value, count()
-            FROM {self._rows} {f"PREWHERE {place} IN ({cut})" if condition == "1" else ""}
-            WHERE {chosen} AND {place} IN ({cut}) GROUP BY at, bin, value
+            SELECT {place} AS at, {bin_} AS bin, count(), groupArrayIf(assumeNotNull({column}), at IN ({ranked}))
+            FROM {self._rows} {f"PREWHERE {within}" if condition == "1" else ""}
+            WHERE {column} > 0 AND {condition} AND {within} GROUP BY at, bin
         """
         return spread.told(self._ask(sql, given | {"low": spread.low, "width": spread.width or 1.0}))
+
+    def _places(self, column: str, wanted: Filter) -> list[Place]:
+        """Return how many values lie where: of whole days out of `spreads`, and of the rows before and after them."""
+        if self._spread_since is None or not only(wanted, "since", "until"):
+            return joined(self._places_of_rows(column, wanted))
+        since = self._spread_since.toordinal() - EPOCH
+        first = since if wanted.since is None else max(since, min(math.ceil(wanted.since / DAY), LAST_DAY))
+        last = None if wanted.until is None else min(math.floor(wanted.until / DAY), LAST_DAY)
+        if last is not None and last <= first:
+            return joined(self._places_of_rows(column, wanted))
+        until = "" if last is None else f"AND day < toDate({last})"
+        found: list[Sequence[Sequence[Any]]] = [
+            self._ask(
+                f"SELECT place, sum(number), min(low), max(high) FROM {self._spreads} "
+                f"WHERE measure = {{measure:String}} AND day >= toDate({first}) {until} GROUP BY place",
+                {"measure": column},
+            )
+        ]
+        if first and wanted.since != first * DAY:
+            found.append(self._places_of_rows(column, Filter(since=wanted.since, until=float(first * DAY))))
+        if last is not None and wanted.until != last * DAY:
+            found.append(self._places_of_rows(column, Filter(since=float(last * DAY), until=wanted.until)))
+        return joined(*found)
+
+    def _places_of_rows(self, column: str, wanted: Filter) -> Sequence[Sequence[Any]]:
+        condition, given = where(wanted)
+        chosen = f"FROM {self._rows} WHERE {column} > 0 AND {condition} GROUP BY at"
+        return self._ask(f"SELECT {place_of(column)} AS at, count(), min({column}), max({column}) {chosen}", given)
 
     def span(self, wanted: Filter) -> tuple[float, float] | None:
         """Return when the first and the last of the rows began, None without any; epoch seconds."""

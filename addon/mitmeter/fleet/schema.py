@@ -6,24 +6,30 @@
   each in another place: microseconds, and in its last bits the number of the meter_dir.
 - `minutes` holds sums by minute, model, provider, credential and host, which a view adds up as rows arrive. A batch
   that is sent again carries its token again, by which the server leaves it out of these sums too.
+- `spreads` counts by day how many values of a measure have the same first bits, so that a histogram of them all need
+  not read them all. It tells of the days after the one on which it was made, of all days where the tables have it from
+  the first.
 - `sources` numbers the meter_dirs: the id of a row is that number and the row's id there.
+
+A step that has been released is never edited: a change is a new step.
 
 With a `cluster` each of them is a table of this name and `_shard` on every node and a Distributed one over it; a
 session is on one shard.
 """
 
 from collections.abc import Iterator
+from datetime import date, timedelta
 from typing import Any
 
 from msgspec.structs import fields
 
 from mitmeter.exchange import Client, Exchange, Sizes, Timing, Usage
 from mitmeter.fleet.address import Address
-from mitmeter.fleet.connection import NO_DATABASE, NO_TABLE, Connection
+from mitmeter.fleet.connection import NO_DATABASE, NO_RIGHT, NO_TABLE, READONLY, Connection, FleetError
 from mitmeter.store.rows import COLUMNS
 from mitmeter.store.schema import SchemaError
 
-VERSION = 1
+VERSION = 2
 LOCAL_BITS = 33
 SOURCE_BITS = 10
 # A day that is over becomes one part, in which no row is twice and all turns of a session lie together.
@@ -126,13 +132,50 @@ _ADDED_UP = f"""
 """
 
 
+# The measures are those of `mitmeter.store.figures`, the place is that of `mitmeter.fleet.spread`.
+_SPREAD = ("prompt_per_second", "tokens_per_second", "first_token_ms", "duration_ms")
+_SPREADS = """
+    day Date,
+    measure LowCardinality(String),
+    place UInt32,
+    number SimpleAggregateFunction(sum, UInt64),
+    low SimpleAggregateFunction(min, Float64),
+    high SimpleAggregateFunction(max, Float64)
+"""
+_SPREAD_OUT = f"""
+    SELECT toDate(toDateTime(toInt64(greatest(0., least(started, 4102444800.))), 'UTC'), 'UTC') AS day, measure,
+        toUInt32(bitShiftRight(reinterpretAsUInt64(value), 44)) AS place,
+        count() AS number, min(value) AS low, max(value) AS high
+    FROM {{table}}
+    ARRAY JOIN [{", ".join(f"'{name}'" for name in _SPREAD)}] AS measure,
+        [{", ".join(f"ifNull({name}, 0.)" for name in _SPREAD)}] AS value
+    WHERE value > 0
+    GROUP BY day, measure, place
+"""
+
+
 def _added_up(table: str) -> str:
     source = f"(SELECT *, duration_ms AS lasted, first_token_ms AS began FROM {table}) AS told"
     return _ADDED_UP.format(table=source, duration="lasted", first_token="began")
 
 
-def statements(address: Address) -> Iterator[str]:
-    """Yield the statements that make all tables, for one server or for a cluster."""
+def statements(address: Address, found: int = 0) -> Iterator[str]:
+    """Yield the statements that lead from a version of the tables to this one, for one server or for a cluster."""
+    for step in (_first, _second)[found:]:
+        yield from step(address)
+
+
+def _second(address: Address) -> Iterator[str]:
+    database, on = quoted(address.database), f" ON CLUSTER {quoted(address.cluster)}" if address.cluster else ""
+    kept = f" TTL day + toIntervalDay({address.row_days})" if address.row_days else ""
+    order = f"PARTITION BY toYYYYMM(day) ORDER BY (measure, day, place){kept}"
+    yield from _table(address, "spreads", _SPREADS, "Aggregating", "", order, "cityHash64(place)")
+    suffix = "_shard" if address.cluster else ""
+    view = _SPREAD_OUT.format(table=f"{database}.exchanges{suffix}")
+    yield f"CREATE MATERIALIZED VIEW IF NOT EXISTS {database}.spread_out{on} TO {database}.spreads{suffix} AS {view}"
+
+
+def _first(address: Address) -> Iterator[str]:
     database, on = quoted(address.database), f" ON CLUSTER {quoted(address.cluster)}" if address.cluster else ""
     yield f"CREATE DATABASE IF NOT EXISTS {database}{on}"
     types = column_types()
@@ -221,24 +264,42 @@ def versioned(address: Address) -> str:
 
 
 def summed_anew(address: Address) -> Iterator[str]:
-    """Yield the statements that add up `minutes` again, each exchange once."""
+    """Yield the statements that add up `minutes` and `spreads` again, each exchange once."""
     database, on = quoted(address.database), f" ON CLUSTER {quoted(address.cluster)}" if address.cluster else ""
     suffix = "_shard" if address.cluster else ""
     yield f"TRUNCATE TABLE {database}.minutes{suffix}{on}"
     yield f"INSERT INTO {database}.minutes {_added_up(f'{database}.exchanges FINAL')}"
+    yield f"TRUNCATE TABLE {database}.spreads{suffix}{on}"
+    yield f"INSERT INTO {database}.spreads {_SPREAD_OUT.format(table=f'{database}.exchanges FINAL')}"
 
 
 def prepare(connection: Connection) -> None:
-    """Make what is not there; raises SchemaError where the tables are newer than this version, FleetError."""
+    """Make what is not there; raises SchemaError where the tables are newer than this version, FleetError.
+
+    Whoever may not make tables goes on with older ones: what is added to them makes answers quicker, and no more.
+    """
     found = version(connection)
-    if found == 0:
-        for statement in statements(connection.address):
-            connection.command(statement)
-        connection.insert("versions", ("version",), [[VERSION]], f"version-{VERSION}")
-    else:
-        check(found)
+    check(found)
+    if found < VERSION:
+        try:
+            for statement in statements(connection.address, found):
+                connection.command(statement)
+        except FleetError as error:
+            if not found or error.code not in (NO_RIGHT, READONLY):
+                raise
+        else:
+            connection.insert("versions", ("version",), [[VERSION]], f"version-{VERSION}")
     for statement in _lacking(connection):
         connection.command(statement)
+
+
+def spread_since(connection: Connection) -> date | None:
+    """Return the first day of which `spreads` tells everything, None where there is no such table."""
+    told = f"min(version), minIf(since, version >= 2), max(version) FROM {quoted(connection.address.database)}.versions"
+    [[first, since, last]] = connection.query(f"SELECT {told}")
+    if last < 2:
+        return None
+    return date(1970, 1, 1) if first >= 2 else since.date() + timedelta(days=1)
 
 
 def version(connection: Connection) -> int:

@@ -6,6 +6,7 @@ What comes of it is to the last value what `mitmeter.store.histogram` makes of a
 
 import math
 from collections.abc import Iterable, Sequence
+from itertools import chain
 from typing import Any, NamedTuple
 
 SHIFT = 44
@@ -37,7 +38,8 @@ class Spread:
         self.low, self.high = places[0].low, places[-1].high
         self.bins = min(MOST_BINS, max(LEAST_BINS, math.ceil(math.log2(self._number)) + 1))
         self.width = (self.high - self.low) / self.bins
-        self.ranked = {self._ranked(at)[0].at for rank in RANKS for at in self._around(rank)[:2]}
+        ranked = (self._ranked(at)[0] for rank in RANKS for at in self._around(rank)[:2])
+        self.ranked = {place.at for place in ranked if place.low != place.high}
 
     @property
     def cut(self) -> set[int]:
@@ -46,12 +48,14 @@ class Spread:
         return between | self.ranked
 
     def told(self, read: Iterable[Sequence[Any]]) -> dict[str, Any]:
-        """Return the histogram; `read` are places that are cut, bin, value (0 where it is not `ranked`) and number."""
+        """Return the histogram; `read` are places that are cut, bin, number and, where it is `ranked`, the values."""
         bins = [0] * self.bins
-        values: dict[int, list[tuple[float, int]]] = {}
-        for at, bin_, value, number in read:
+        values: dict[int, list[float]] = {}
+        for at, bin_, number, some in read:
             bins[max(0, min(int(bin_), self.bins - 1))] += int(number)
-            values.setdefault(at, []).append((value, int(number)))
+            values.setdefault(at, []).extend(some)
+        for some in values.values():
+            some.sort()
         told = {"min": self.low, "max": self.high}
         told |= {f"p{rank}": self._percentile(rank, values) for rank in RANKS}
         if not self.width:
@@ -78,17 +82,22 @@ class Spread:
             at -= place.number
         return place, at
 
-    def _percentile(self, rank: int, values: dict[int, list[tuple[float, int]]]) -> float:
+    def _percentile(self, rank: int, values: dict[int, list[float]]) -> float:
         below, above, part = self._around(rank)
         first, second = self._value(below, values), self._value(above, values)
         return first + part * (second - first)
 
-    def _value(self, at: int, values: dict[int, list[tuple[float, int]]]) -> float:
+    def _value(self, at: int, values: dict[int, list[float]]) -> float:
         place, at = self._ranked(at)
+        some = values.get(place.at)
         # Rows may have come or gone between the two readings.
-        found = place.low
-        for value, number in sorted(values.get(place.at, ())):
-            found, at = value, at - number
-            if at < 0:
-                break
-        return found
+        return some[min(at, len(some) - 1)] if some else place.low
+
+
+def joined(*found: Iterable[Sequence[Any]]) -> list[Place]:
+    """Return the places of several readings as one, in ascending order."""
+    places: dict[int, Place] = {}
+    for at, number, low, high in chain(*found):
+        known = places.get(at, Place(at, 0, low, high))
+        places[at] = Place(at, known.number + int(number), min(known.low, low), max(known.high, high))
+    return sorted(places.values())
