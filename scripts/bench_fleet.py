@@ -29,10 +29,11 @@ from mitmeter.fleet.figures import Figures
 from mitmeter.fleet.remote import Remote
 from mitmeter.fleet.shipper import Shipper
 from mitmeter.shelf import Shelf, private_folder
+from mitmeter.store.figures import MEASURED
 from mitmeter.store.filters import Filter, Window
 
 PROXIES = 4
-TIMES = 7
+TIMES = 5
 MONTH = 30 * 86_400.0
 SIZES = """
     SELECT table, sum(data_compressed_bytes), sum(rows), count() FROM system.parts
@@ -69,7 +70,7 @@ def agent_session(folder: Path) -> None:
         echo(f"{'reading the last capture':24}{statistics.median(taken):8.1f} ms")
 
 
-def timed(work: Callable[[], Any], times: int = TIMES) -> list[float]:
+def timed(work: Callable[[], Any], times: int) -> list[float]:
     taken = []
     for _ in range(times):
         begun = time.perf_counter()
@@ -155,6 +156,7 @@ def many_rows(folder: Path, number: int) -> None:
             "stats by model, a day": lambda: remote.stats("model", day),
             "stats by model, all": lambda: remote.stats("model"),
             "minutes, a month": lambda: connection.query(minutes),
+            "stats by day, all": lambda: remote.stats("day"),
             "page: newest 25": lambda: page.page(Filter(), "id", "desc", 25, 0),
             "page: 25 by tokens": lambda: page.page(Filter(), "generated", "desc", 25, 0),
             "page: 25 by tokens, a model": lambda: page.page(Filter(model=("model-7",)), "generated", "desc", 25, 0),
@@ -162,16 +164,38 @@ def many_rows(folder: Path, number: int) -> None:
             "page: sums by model, a day": lambda: page.by_model(day),
             "page: a histogram": lambda: page.measured("duration_histogram", Filter()),
             "page: a histogram, a week": lambda: page.measured("duration_histogram", speeds),
+            "page: sums and 4 histograms": lambda: stats(page, Filter()),
+            "page: the same of a week": lambda: stats(page, speeds),
+            "page: the same of a model": lambda: stats(page, Filter(model=("model-7",))),
             "page: course of a month": lambda: page.course(Filter(), "model", newest - MONTH, newest, 60, 8),
+            "page: the same by outcome": lambda: page.course(Filter(), "outcome", newest - MONTH, newest, 60, 8),
+            "page: the same by session": lambda: page.course(Filter(), "session", newest - MONTH, newest, 60, 8),
             "page: course of a day": lambda: page.course(day, "model", newest - 86_400, newest, 60, 8),
             "page: choices": page.choices,
         }
+        echo(f"{'':28} milliseconds, least and median of {TIMES}: wall, CPU of all cores")
         for name, work in questions.items():
-            used = time.process_time()
-            taken = timed(work)
-            used = (time.process_time() - used) * 1000 / TIMES
-            wall = f"{statistics.median(taken):9.1f} ms, at most {taken[-1]:7.1f}"
-            echo(f"{name:28}{wall}, CPU of all cores {used:7.1f} ms")
+            told = "".join(f"{taken[0]:11.1f}{statistics.median(taken):8.1f}" for taken in measured(work))
+            echo(f"{name:28}{told}")
+
+
+def stats(page: Figures, wanted: Filter) -> None:
+    """What `/api/metrics/stats` asks."""
+    page.by_model(wanted)
+    for name in MEASURED:
+        page.measured(name, wanted)
+
+
+def measured(work: Callable[[], Any]) -> tuple[list[float], list[float]]:
+    """Milliseconds by the clock and of CPU, each in ascending order; the first time does not count."""
+    work()
+    wall, used = [], []
+    for _ in range(TIMES):
+        begun, before = time.perf_counter(), time.process_time()
+        work()
+        wall.append((time.perf_counter() - begun) * 1000)
+        used.append((time.process_time() - before) * 1000)
+    return sorted(wall), sorted(used)
 
 
 def outage(folder: Path, each: int) -> None:
