@@ -15,6 +15,7 @@ from mitmeter.exchange import Capture, Exchange, Message
 from mitmeter.usage.block import ENCODED, Block, decoded_size, described, whole
 from mitmeter.usage.dialect import Dialect
 from mitmeter.usage.documents import NotADocument, decoder, members
+from mitmeter.usage.form import said as spoken
 from mitmeter.usage.paths import dig, path
 from mitmeter.usage.prompt import Prompt
 from mitmeter.usage.registry import find
@@ -128,11 +129,12 @@ def _plain(blocks: Iterable[Block]) -> list[dict[str, Any]]:
 
 def request_turns(dialect: Dialect, body: bytes, limits: Limits = DEFAULT) -> Asked:
     """Return the turns of a request's body, and what was left out."""
-    if not body or not dialect.prompt.places:
+    form = spoken(dialect.prompt, body)
+    if not body or not (form or dialect.prompt.places):
         return (), ()
-    if len(body) > limits.body:
+    if len(body) > limits.body and not form:
         return (), (f"the request, whose {len(body):,} bytes are more than are read for this",)
-    said, unread = read_turns(dialect, body)
+    said, unread = ([form], []) if form else read_turns(dialect, body)
     first = new_from(said)
     kept = said[max(0, min(first, len(said) - limits.turns)) :]
     skipped = len(said) - len(kept)
@@ -252,7 +254,8 @@ class _Room:
 
 def encoded(one: Piece) -> Block:
     """Return what is encoded by its type and size, or by where it lies. A data URL names its type (RFC 2397)."""
-    content, media, size, place = one.content, one.media, None, ""
+    content, media, place = one.content, one.media, ""
+    size = content if isinstance(content, int) else None
     if isinstance(content, str):
         head, comma, _ = content[:LONGEST_PLACE].partition(",")
         if head.startswith("data:") and comma:

@@ -41,6 +41,7 @@ from mitmeter.usage.asked import read_request
 from mitmeter.usage.dialect import Dialect, Keep
 from mitmeter.usage.documents import NotADocument, tolerant
 from mitmeter.usage.errors import read_error, shorten, status_text
+from mitmeter.usage.form import outline
 from mitmeter.usage.heads import limits, retry_after
 from mitmeter.usage.reading import Reading
 from mitmeter.usage.registry import Match
@@ -370,10 +371,9 @@ class Recorder:
         return self._moments.between(*ends)
 
     def _capture(self, outcome: Outcome, at: float) -> Capture:
-        opening, answer, keep = self.opening, self._answer, self._dialect.keep
-        if outcome is Outcome.ERROR:
-            keep = Keep(request_body=keep.request_body)
-        body = self._request_body if keep.request_body else None
+        opening, answer, keep, sent = self.opening, self._answer, self._dialect.keep, self._request_body
+        keep = Keep(request_body=keep.request_body) if outcome is Outcome.ERROR else keep
+        body = sent if keep.request_body else outline(sent or b"")
         return Capture(
             flow_id=opening.flow_id,
             started=opening.started,
@@ -384,7 +384,7 @@ class Recorder:
             outcome=outcome,
             request_headers=opening.headers if keep.request_headers else None,
             request_body=None if body is None else body[: self.limits.body],
-            request_cut=max(0, len(body or b"") - self.limits.body),
+            request_cut=0 if body is None else max(0, len(sent or b"") - min(len(body), self.limits.body)),
             status=answer.status if answer else None,
             reason=answer.reason if answer else None,
             response_headers=answer.headers if answer and keep.response_headers else None,

@@ -16,6 +16,7 @@ from mitmeter.inflight import InFlight
 from mitmeter.recovery import Verdict
 from mitmeter.store.rows import Row, Stat
 from mitmeter.summary import line, printable
+from mitmeter.usage.form import outline
 
 SHOWN = 20_000
 LEAST = 8
@@ -242,11 +243,11 @@ def _message(name: str, head: str, headers: Headers | None, body: bytes | None) 
     lines += [Text.assemble((f"{printable(field)}: ", "dim"), printable(value, 2000)) for field, value in headers or ()]
     yield Group(*lines)
     if body is not None:
-        yield Text("\n" + _body(body))
+        yield Text("\n" + _body(outline(body) or body))
 
 
 def _body(body: bytes) -> str:
-    text = body[:SHOWN].decode("utf-8", "replace")
+    text = body[:SHOWN].decode("utf-8", "replace").replace("\r\n", "\n")
     shown = "".join(sign if sign.isprintable() or sign in "\n\t" else "\N{REPLACEMENT CHARACTER}" for sign in text)
     return shown + (f"\n… {len(body) - SHOWN:,} more bytes; use --json for all of them" if len(body) > SHOWN else "")
 

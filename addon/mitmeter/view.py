@@ -19,6 +19,7 @@ from mitmeter.recorder import Recorder
 from mitmeter.summary import count, printable
 from mitmeter.usage.block import Block, decoded_size, described, sized
 from mitmeter.usage.documents import NotADocument, response_decoder
+from mitmeter.usage.form import parts
 from mitmeter.usage.pieces import generated
 from mitmeter.usage.registry import Match
 from mitmeter.wire.codings import Codings
@@ -59,6 +60,7 @@ class ExchangeView(Contentview):
         message, reader = found
         if isinstance(message, http.Request):
             readable = data.lstrip()[:1] in OPENINGS and bool(reader.dialect.prompt.places)
+            readable = readable or next(parts(data), None) is not None
             return PRIORITY if readable else -1
         return PRIORITY
 

@@ -508,3 +508,15 @@ def test_any_change_to_a_request_is_taken(reader: Dialect, asked: Any, cut: int,
 @given(st.sampled_from(READERS), st.binary(max_size=60), st.sampled_from(("", "text/event-stream", "application/json")))
 def test_any_bytes_are_taken(reader: Dialect, body: bytes, kind: str) -> None:
     to_json(conversation(reader, body, body, kind))
+
+
+@pytest.mark.parametrize("path", ["/v1/images/edits", "/v1/audio/transcriptions"])
+@pytest.mark.parametrize("picture", [b"\x89PNG" * 5, b"[20 bytes left out]"], ids=["as sent", "as kept"])
+def test_a_form(path: str, picture: bytes) -> None:
+    body = (
+        b'--b\r\nContent-Disposition: form-data; name="image"; filename="p.png"\r\nContent-Type: image/png\r\n\r\n'
+        b'%s\r\n--b\r\nContent-Disposition: form-data; name="prompt"\r\n\r\nMake it red\r\n'
+        b'--b\r\nContent-Disposition: form-data; name="model"\r\n\r\nm\r\n--b--\r\n' % picture
+    )
+    told = turns(dialect("api.openai.com", path), body)
+    assert told == [("user", True, "image:p.png:image/png:20", "text:Make it red", 'other:form:{"model": "m"}')]

@@ -255,3 +255,34 @@ def test_cuts_change_nothing_but_the_clock(cuts: list[int], batched: bool) -> No
     exchange, redacted = recording.close(Outcome.COMPLETE, 51.0)
     assert (exchange.usage.output_tokens, exchange.timing.first_token_ms) == (11, 1000.0)
     assert redacted.response_body == PLAIN
+
+
+UPLOAD = b"\r\n".join(
+    (
+        *(b"--b", b'Content-Disposition: form-data; name="file"; filename="a.mp3"', b"Content-Type: audio/mpeg", b""),
+        *(b"SOUND" * 99, b"--b", b'Content-Disposition: form-data; name="model"', b"", b"whisper-1", b"--b--", b""),
+    )
+)
+
+
+@pytest.mark.parametrize(
+    ("body", "kept", "cut"),
+    [
+        pytest.param(UPLOAD, UPLOAD.replace(b"SOUND" * 99, b"[495 bytes left out]"), 475, id="a form"),
+        pytest.param(b'{"file":"AAAA"}', None, 0, id="no form"),
+        pytest.param(None, None, 0, id="nothing"),
+    ],
+)
+def test_of_an_upload_its_fields_are_kept(body: bytes | None, kept: bytes | None, cut: int) -> None:
+    form = (("Content-Type", "multipart/form-data; boundary=b"),)
+    exchange, redacted = ended(recorder("/v1/audio/transcriptions", headers=form, body=body), headers=JSON)
+    assert (redacted.request_body, redacted.request_cut) == (kept, cut)
+    assert exchange.request_model == ("whisper-1" if body == UPLOAD else None)
+    assert exchange.sizes.request_bytes == len(body or b"")
+
+
+def test_the_limit_holds_for_what_is_kept_of_an_upload() -> None:
+    form = (("Content-Type", "multipart/form-data; boundary=b"),)
+    recording = recorder("/v1/audio/transcriptions", headers=form, body=UPLOAD, limits=Limits(body=40))
+    _, redacted = ended(recording, headers=JSON)
+    assert (redacted.request_body, redacted.request_cut) == (UPLOAD[:40], len(UPLOAD) - 40)

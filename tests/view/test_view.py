@@ -16,6 +16,12 @@ from mitmeter.view import NOTES, ExchangeView
 VIEW = ExchangeView()
 MESSAGES = "https://api.anthropic.com/v1/messages"
 CHAT = "https://api.openai.com/v1/chat/completions"
+SPEECH = "https://api.openai.com/v1/audio/transcriptions"
+UPLOAD = (
+    b'--b\r\nContent-Disposition: form-data; name="model"\r\n\r\nwhisper-1\r\n'
+    b'--b\r\nContent-Disposition: form-data; name="file"; filename="a.mp3"\r\nContent-Type: audio/mpeg\r\n\r\n'
+    b"\x00\xff\xfe\r\n--b--\r\n"
+)
 ASKED = {"model": "m", "messages": [{"role": "user", "content": "Hi <b>there</b>"}]}
 STREAM = b"".join(
     b"data: %s\n\n" % json.dumps(one).encode()
@@ -53,6 +59,12 @@ def test_a_request() -> None:
     lines = shown(flow(CHAT, ASKED), "request")
     assert lines[0] == "asked:   openai chat · 1 turn, all new · 76 B"
     assert [lines[1].split()[1], lines[2]] == ["user", "Hi <b>there</b>"]
+
+
+def test_an_upload() -> None:
+    lines = shown(flow(SPEECH, UPLOAD), "request")
+    assert lines[0].startswith("asked:   openai transcriptions · 1 turn, all new")
+    assert lines[3:] == ["[audio a.mp3 audio/mpeg 3 B]", lines[4], '{"model": "whisper-1"}']
 
 
 def test_a_request_that_resends_what_was_said() -> None:
@@ -96,7 +108,8 @@ def test_what_was_metered_is_told_of_the_request_as_well() -> None:
         pytest.param(flow(CHAT, ASKED, STREAM), "response", True, id="response"),
         pytest.param(flow(CHAT, ASKED), "response", False, id="nothing yet"),
         pytest.param(flow("https://example.com/", ASKED), "request", False, id="no LLM's"),
-        pytest.param(flow(CHAT, b"--boundary"), "request", False, id="a form"),
+        pytest.param(flow(CHAT, b"--boundary"), "request", False, id="half a form"),
+        pytest.param(flow(SPEECH, UPLOAD), "request", True, id="a form"),
         pytest.param(flow(CHAT, b"", method="GET"), "request", False, id="no body"),
     ],
 )

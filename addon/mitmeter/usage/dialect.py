@@ -178,7 +178,7 @@ class Part(Struct, frozen=True, eq=False):
 
 
 class Keep(Struct, frozen=True):
-    """Which parts of an exchange its capture holds."""
+    """Which parts of an exchange its capture holds; of a request's body that it does not, if a form, all but files."""
 
     request_headers: bool = True
     request_body: bool = True

@@ -1,4 +1,4 @@
-"""Audio and images: tokens where the model counts them; bodies that are sound or pictures are not kept.
+"""Audio and images: tokens where the model counts them; sound and pictures are not kept, of uploads the rest is.
 
 https://platform.openai.com/docs/api-reference/audio
 https://platform.openai.com/docs/api-reference/images
@@ -47,6 +47,7 @@ TRANSCRIPTIONS = Dialect(
     counts=COUNTS,
     parts=(Part("text", "delta", ("transcript.text.delta",)),),
     reply=(Part("text", "text"),),
+    prompt=texts("prompt"),
     ends=("transcript.text.done",),
     keep=_NO_UPLOAD,
 )
