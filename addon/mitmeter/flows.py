@@ -2,6 +2,7 @@
 
 import uuid
 from functools import lru_cache, partial
+from operator import itemgetter
 from typing import Any, BinaryIO
 from urllib.parse import urlsplit, urlunsplit
 
@@ -29,6 +30,7 @@ STREAMS = (b"h2", b"h3")
 type Raw = tuple[tuple[bytes, bytes], ...]
 
 _new = object.__new__
+_addressed = itemgetter("scheme", "host", "port", "authority", "path", "method", "http_version")
 _ACCEPTED = b"accept-encoding"
 
 MATCHES = 4096
@@ -143,7 +145,6 @@ def _opening(
     accept_encoding: tuple[bytes, ...] | None,
     uploaded: bytes | None,
 ) -> Opening:
-    request = _request(taken, raw)
     headers = _texts(raw)
     if accept_encoding is not None:
         kept = [field for field in headers if field[0].lower() != "accept-encoding"]
@@ -152,15 +153,28 @@ def _opening(
     agents = field_values(headers, "user-agent")
     return Opening(
         flow_id=flow_id,
-        started=request.timestamp_start,
+        started=taken["timestamp_start"],
         zero=zero,
-        method=request.method,
-        url=_url(request, headers),
-        http_version=request.http_version,
+        method=taken["method"].decode("utf-8", "surrogateescape"),
+        url=_url(taken, raw, headers),
+        http_version=taken["http_version"].decode("utf-8", "surrogateescape"),
         headers=headers,
-        body=uploaded if request.raw_content is None else request.raw_content,
+        body=uploaded if taken["content"] is None else taken["content"],
         client=Client(address=peer[0] if peer else None, agent=", ".join(agents) if agents else None),
     )
+
+
+def _url(taken: dict[str, Any], raw: Raw, headers: Headers) -> str:
+    """Return mitmproxy's own reading of a URL; short ones are remembered, since most come again."""
+    if len(taken["path"]) > LONGEST_URL:
+        return _request(taken, raw).pretty_url
+    key = (*_addressed(taken), *field_values(headers, "host"))
+    url = _URLS.get(key)
+    if url is None:
+        if len(_URLS) >= MATCHES:
+            _URLS.clear()
+        url = _URLS[key] = _request(taken, raw).pretty_url
+    return url
 
 
 def _request(taken: dict[str, Any], raw: Raw) -> http.Request:
@@ -169,21 +183,6 @@ def _request(taken: dict[str, Any], raw: Raw) -> http.Request:
     data.__dict__.update(taken, headers=headers)
     headers.fields, request.data = raw, data
     return request
-
-
-def _url(request: http.Request, headers: Headers) -> str:
-    """Return mitmproxy's own reading of a URL; short ones are remembered, since most come again."""
-    data = request.data
-    if len(data.path) > LONGEST_URL:
-        return request.pretty_url
-    place = (data.scheme, data.host, data.port, data.authority, data.path)
-    key = (*place, data.method, data.http_version, *field_values(headers, "host"))
-    url = _URLS.get(key)
-    if url is None:
-        if len(_URLS) >= MATCHES:
-            _URLS.clear()
-        url = _URLS[key] = request.pretty_url
-    return url
 
 
 def answer(flow: http.HTTPFlow) -> Answer | None:
