@@ -3,6 +3,7 @@
 import json
 import logging
 import shutil
+import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -73,6 +74,21 @@ def test_a_server_that_is_down_costs_one_line_and_nothing_else(
     drained(shipper)
     assert sums(server.url()) == here(folder)
     assert "takes rows again" in caplog.records[-1].getMessage()
+
+
+def test_what_waits_shows_while_a_server_says_nothing(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mitmeter.fleet.connection.ANSWER_SECONDS", 1)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        shipper = Shipper(folder, address(f"clickhouse://user@127.0.0.1:{silent.getsockname()[1]}"))
+        trying = threading.Thread(target=shipper.attempt)
+        trying.start()
+        connection, _ = silent.accept()
+        mark = watermark.load(folder)
+        assert trying.is_alive() and mark is not None and (mark.backlog, mark.lag_s > 0) == (60, True)
+        trying.join(20)
+        assert not trying.is_alive() and shipper.mark.refused == 1 and shipper.mark.held == 60
+        connection.close()
+    shipper.close()
 
 
 @pytest.mark.parametrize(

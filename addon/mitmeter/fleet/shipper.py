@@ -167,6 +167,9 @@ class Shipper:
                 raise
 
     def _step(self, store: Store) -> int:
+        if self._connection is None:
+            # Else nobody sees what waits for a server that takes a minute to say nothing.
+            self._save()
         connection = self._connected()
         lines = list(self._batch(store))
         if lines:
