@@ -5,8 +5,9 @@ What comes of it is to the last value what `mitmeter.store.histogram` makes of a
 """
 
 import math
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
-from itertools import chain
+from itertools import accumulate, pairwise
 from typing import Any, NamedTuple
 
 SHIFT = 44
@@ -30,22 +31,25 @@ def place_of(column: str) -> str:
 
 
 class Spread:
-    """Of the places that have any, in ascending order, at least one."""
+    """Of the places that have any, in ascending order, at least one.
+
+    `cut` are the places whose values are to be read: those between two bins, and those of percentiles, the `ranked`.
+    """
 
     def __init__(self, places: list[Place]) -> None:
         self._places = places
-        self._number = sum(place.number for place in places)
+        self._ends = list(accumulate(place.number for place in places))
+        self._number = self._ends[-1]
         self.low, self.high = places[0].low, places[-1].high
         self.bins = min(MOST_BINS, max(LEAST_BINS, math.ceil(math.log2(self._number)) + 1))
         self.width = (self.high - self.low) / self.bins
         ranked = (self._ranked(at)[0] for rank in RANKS for at in self._around(rank)[:2])
         self.ranked = {place.at for place in ranked if place.low != place.high}
-
-    @property
-    def cut(self) -> set[int]:
-        """The places whose values are to be read: those between two bins, and those of the percentiles."""
-        between = {place.at for place in self._places if self.width and self._bin(place.low) != self._bin(place.high)}
-        return between | self.ranked
+        # Where the places begin whose greatest value is in a bin.
+        inner = range(1, self.bins) if self.width else ()
+        self._begins = [0, *(bisect_left(places, bin_, key=lambda place: self._bin(place.high)) for bin_ in inner)]
+        first = (places[at] for at in self._begins[1:])
+        self.cut = self.ranked | {place.at for place in first if self._bin(place.low) != self._bin(place.high)}
 
     def told(self, read: Iterable[Sequence[Any]]) -> dict[str, Any]:
         """Return the histogram; `read` are places that are cut, bin, number and, where it is `ranked`, the values."""
@@ -60,9 +64,9 @@ class Spread:
         told |= {f"p{rank}": self._percentile(rank, values) for rank in RANKS}
         if not self.width:
             return {"bins": [self._number], "binSize": 0, **told}
-        for place in self._places:
-            if place.at not in values:
-                bins[self._bin(place.low)] += place.number
+        for bin_, (begin, end) in enumerate(pairwise((*self._begins, len(self._places)))):
+            whole = (place.number for place in self._places[begin:end] if place.at not in values)
+            bins[bin_] += sum(whole)
         return {"bins": bins, "binSize": self.width, **told}
 
     def _bin(self, value: float) -> int:
@@ -76,11 +80,9 @@ class Spread:
 
     def _ranked(self, at: int) -> tuple[Place, int]:
         """Return the place of the value of that order, and its order there."""
-        for place in self._places:
-            if at < place.number:
-                break
-            at -= place.number
-        return place, at
+        found = bisect_right(self._ends, at)
+        place = self._places[found]
+        return place, at - self._ends[found] + place.number
 
     def _percentile(self, rank: int, values: dict[int, list[float]]) -> float:
         below, above, part = self._around(rank)
@@ -94,10 +96,13 @@ class Spread:
         return some[min(at, len(some) - 1)] if some else place.low
 
 
-def joined(*found: Iterable[Sequence[Any]]) -> list[Place]:
+def joined(*found: Sequence[Sequence[Any]]) -> list[Place]:
     """Return the places of several readings as one, in ascending order."""
+    if len(found) == 1:
+        return sorted(Place(at, int(number), low, high) for at, number, low, high in found[0])
     places: dict[int, Place] = {}
-    for at, number, low, high in chain(*found):
-        known = places.get(at, Place(at, 0, low, high))
-        places[at] = Place(at, known.number + int(number), min(known.low, low), max(known.high, high))
+    for reading in found:
+        for at, number, low, high in reading:
+            known = places.get(at, Place(at, 0, low, high))
+            places[at] = Place(at, known.number + int(number), min(known.low, low), max(known.high, high))
     return sorted(places.values())
