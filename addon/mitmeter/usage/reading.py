@@ -301,7 +301,8 @@ class Reading:
             # Each speed is that of one answer, and they were made side by side.
             counted = [self._count(one.snapshot, one.paces(), source) for one in self._answers.values()]
             return together(counted), None, None
-        snapshot, paces = self._only.snapshot, self._only.paces()
+        answer = self._only
+        snapshot, paces = answer.snapshot, answer.paces()
         told: Snapshot = {to: headers[name] for name, to in dialect.usage_headers if name in headers}
         if told and snapshot is None:
             snapshot, source = told, "headers"
@@ -367,17 +368,19 @@ class Reading:
 
     def timed_by(self, clock: Clock) -> bool:
         """Say whether the response carried figures of this clock."""
-        timings = (told.timings.get(clock) for told in self._answers.values())
-        return any(one is not None and Pace(clock, one).speaks for one in timings)
+        for told in self._answers.values():
+            if (timings := told.timings.get(clock)) is not None and Pace(clock, timings).speaks:
+                return True
+        return False
 
     def reported(self) -> dict[str, Any] | None:
         """Return the server's usage and timings objects as they were, None where it sent none.
 
         Where there are several answers, they are lists of those of the first of these.
         """
+        if len(self._answers) < 2:
+            return _reported(self._only) or None
         answers = [_reported(told) for told in islice(self._answers.values(), REPORTED)]
-        if len(answers) < 2:
-            return (answers[0] if answers else None) or None
         names = dict.fromkeys(name for answer in answers for name in answer)
         return {name: [answer.get(name) for answer in answers] for name in names} or None
 

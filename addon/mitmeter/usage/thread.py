@@ -77,8 +77,11 @@ def _stands(document: dict[str, Any], named: Named) -> str | None:
 
 
 def _follows(dialect: Dialect, document: dict[str, Any]) -> str | None:
-    found = (dig(document, path(at)) for at in dialect.prompt.continues)
-    return next((ident for ident in found if isinstance(ident, str) and 0 < len(ident) <= LONGEST_ID), None)
+    for at in dialect.prompt.continues:
+        ident = dig(document, path(at))
+        if isinstance(ident, str) and 0 < len(ident) <= LONGEST_ID:
+            return ident
+    return None
 
 
 def _beginning(dialect: Dialect, document: dict[str, Any]) -> tuple[str, ...]:
