@@ -16,7 +16,7 @@ from mitmeter.store import sqlite
 from mitmeter.store.sqlite import Store
 from mitmeter.usage.registry import find
 
-OPENAI, GEMINI = "api.openai.com", "generativelanguage.googleapis.com"
+OPENAI, GEMINI, STUDIO = "api.openai.com", "generativelanguage.googleapis.com", "studio.lan"
 NUMBERS = count()
 
 
@@ -28,6 +28,8 @@ def turn(
     path, name = "/v1/responses", "previous_response_id"
     if host == GEMINI:
         path, name = "/v1beta/interactions", "previous_interaction_id"
+    if host == STUDIO:
+        path = "/api/v1/chat"
     headers = (("content-type", "application/json"), ("authorization", f"Bearer {key}"))
     opening = Opening(
         flow_id=f"f{number}",
@@ -40,7 +42,8 @@ def turn(
     )
     recorder = Recorder(opening, find("POST", host, path), secret=b"s" * 32)
     recorder.answer(Answer(status=200, headers=headers[:1]), 0.1)
-    recorder.feed(json.dumps({"id": ident, "status": "completed", "usage": {"input_tokens": 1}}).encode(), 0.2)
+    named = "response_id" if host == STUDIO else "id"
+    recorder.feed(json.dumps({named: ident, "status": "completed", "usage": {"input_tokens": 1}}).encode(), 0.2)
     return recorder.close(Outcome.COMPLETE, 0.3)
 
 
@@ -63,6 +66,7 @@ STORIES: dict[str, tuple[list[dict[str, Any]], list[int]]] = {
     "the client's own id goes first": ([BEGUN, {**GOES_ON, "own": "x"}], [0, 1]),
     "after the client's own id": ([{**BEGUN, "own": "x"}, GOES_ON, {"says": "hi", "ident": "r3"}], [0, 0, 1]),
     "interactions": ([{**BEGUN, "host": GEMINI}, {**GOES_ON, "host": GEMINI}], [0, 0]),
+    "LM Studio": ([{**BEGUN, "host": STUDIO}, {**GOES_ON, "host": STUDIO}], [0, 0]),
     "what is no text": ([BEGUN, {**GOES_ON, "before": ["r1"]}], [0, 1]),
     "what SQLite cannot hold": ([{**BEGUN, "ident": "r\ud800"}, {**GOES_ON, "before": "r\ud800"}], [0, 0]),
     "very long": ([{**BEGUN, "ident": "r" * 600}, {**GOES_ON, "before": "r" * 600}], [0, 1]),

@@ -1,4 +1,4 @@
-"""LM Studio: its REST API. `stats` beside `usage` in version 0, in place of it in version 1; seconds.
+"""LM Studio: its REST API. `stats` beside `usage` in version 0, in place of it in version 1; seconds. Chats are stored.
 
 https://lmstudio.ai/docs/developer/rest/chat
 https://lmstudio.ai/docs/developer/rest/streaming-events
@@ -42,6 +42,9 @@ STATEFUL_CHAT = Dialect(
         ),
     ),
     ends=("chat.end",),
+    system=("system_prompt",),
+    turns=("input",),
+    stored=True,
 )
 
 PROVIDER = Provider(name="lmstudio", dialects=(STATEFUL_CHAT,), clocks=(STATS,))
