@@ -259,3 +259,19 @@ def test_the_turns_of_a_conversation_share_a_session() -> None:
         len({begun("hi"), begun("ho"), begun("hi", key="Bearer b"), begun("hi", headers=(("X-Session-ID", "1"),))}) == 4
     )
     assert begun("hi", headers=(("X-Session-ID", "1"),)) == begun("ho", headers=(("x-litellm-session-id", "1"),))
+
+
+@pytest.mark.parametrize("before", [0, 1, 300])
+@pytest.mark.parametrize(
+    ("told", "error"),
+    [
+        pytest.param(b'event: error\ndata: {"message":"boom","code":"c"}\n\n', ("c", "boom"), id="an object"),
+        pytest.param(b'event:error\r\ndata:{"detail":"boom"}\r\n\r\n', (None, "boom"), id="CRLF"),
+        pytest.param(b'data: {"code":7}\nevent: error\n\n', (None, None), id="no message"),
+        pytest.param(b'event: error\ndata: [{"message":"boom"}]\n\n', (None, "boom"), id="a list"),
+        pytest.param(b"event: error\ndata: went wrong\n\n", (None, "went wrong"), id="no JSON"),
+    ],
+)
+def test_an_event_that_is_named_error(told: bytes, error: tuple[str | None, str | None], before: int) -> None:
+    exchange, _ = ended(recorder(), [(TOKEN * before + told, 51.0), (TOKEN, 51.2)])
+    assert (exchange.outcome, exchange.error_type, exchange.error) == (Outcome.ERROR, *error)

@@ -21,7 +21,7 @@ from mitmeter.usage.documents import Decode, NotADocument, opener, response_deco
 from mitmeter.usage.errors import read_error
 from mitmeter.usage.paths import Path, dig, element_key, only, path, walk
 from mitmeter.usage.pieces import generated
-from mitmeter.usage.telling import DONE, pinned, teller, telling, tells, thinking
+from mitmeter.usage.telling import DONE, FAILED, pinned, teller, telling, tells, thinking
 
 NOT_JSON = frozenset((DONE, b""))
 REMEMBERED = 64
@@ -141,7 +141,7 @@ class Reading:
                 self._fitting = message
                 continue
             self.settle()
-            told = self.first_end is None or tells(message.data, self._needles)
+            told = self.first_end is None or message.event == FAILED or tells(message.data, self._needles)
             if told:
                 self._read(message)
             else:
@@ -197,15 +197,17 @@ class Reading:
         try:
             document = self._plan.decode(payload)
         except NotADocument:
-            self._flag("not_json")
-            return
+            if message.event != FAILED:
+                self._flag("not_json")
+                return
+            document = {"message": payload.decode("utf-8", "replace")}
         if message.event and message.event.decode("utf-8", "replace") in self.dialect.ends:
             self.ended = True
         for place, one in enumerate(document if isinstance(document, list) else (document,)):
             if isinstance(one, dict):
                 self._take(one, message.end, self._answer(one, place))
-        if isinstance(document, list) and not self.failed:
-            self._take_error(document)
+        if (isinstance(document, list) or message.event == FAILED) and not self.failed:
+            self._take_error(document, named=message.event == FAILED)
 
     def _answer(self, document: dict[str, Any], place: int) -> Told:
         """Return what is known of the answer to which a document belongs."""
@@ -245,14 +247,15 @@ class Reading:
             self._note(piece[0])
         self._take_error(document)
 
-    def _take_error(self, document: Any) -> None:
+    def _take_error(self, document: Any, named: bool = False) -> None:
+        found = None
         if isinstance(document, list):
-            found = (
-                read_error(document) if any(isinstance(one, dict) and one.get("error") for one in document) else None
-            )
-        else:
-            told = any(isinstance(error := dig(document, at), dict | str) and error for at in self._plan.error_paths)
-            told = told or document.get("type") == "error" or document.get("object") == "error"
+            if named or any(isinstance(one, dict) and one.get("error") for one in document):
+                found = read_error(document)
+        elif isinstance(document, dict):
+            told = named or document.get("type") == "error" or document.get("object") == "error"
+            errors = (dig(document, at) for at in self._plan.error_paths)
+            told = told or any(isinstance(error, dict | str) and error for error in errors)
             found = self._error_of(document) if told else None
         if found is not None:
             self.failed = True

@@ -15,11 +15,18 @@ from mitmeter.usage.documents import at_root
 from mitmeter.usage.paths import EACH, path
 
 DONE = b"[DONE]"
+FAILED = b"error"  # the name of an event that tells of an error, whatever its data look like
 MANY = 16
 # How a value that is not null begins after its member's name; all of them as literals, which are found fastest.
 _BEGINNINGS = tuple(b'"{[tf-0123456789'[at : at + 1] for at in range(16))
 _GAPS = (b" ", b"\t", b"\r", b"\n")
-_ELSE = (b"\\u00", DONE, *(b"data:" + space + end for space in (b"", b" ") for end in (b"\r", b"\n")))
+_ELSE = (
+    b"\\u00",
+    DONE,
+    b"event: error",
+    b"event:error",
+    *(b"data:" + space + end for space in (b"", b" ") for end in (b"\r", b"\n")),
+)
 
 
 @lru_cache(maxsize=256)
