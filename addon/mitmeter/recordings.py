@@ -28,6 +28,7 @@ from mitmeter.session import Session
 from mitmeter.usage.registry import Match
 
 BINARY = 2
+SCHEMES = ("http://", "https://", "ws://", "wss://")
 STEP = 1e-6
 
 # What mitmproxy's readers raise over flows that are not as they were written.
@@ -61,18 +62,47 @@ def recorded(path: Path) -> Iterator[http.HTTPFlow]:
 
 
 def _entries(path: Path, file: BinaryIO) -> Iterator[http.HTTPFlow]:
+    """Yield the entries of a HAR log; one that cannot be read is passed over, and told at the end."""
     alike: Counter[bytes] = Counter()
     try:
-        for entry in json.loads(file.read().decode("utf-8-sig"))["log"]["entries"]:
-            flow = request_to_flow(entry)
-            if said := entry.get("_webSocketMessages"):
-                _connect(flow, said)
-            flow.id = _stable_id(flow, alike)
-            yield flow
+        entries = list(json.loads(file.read().decode("utf-8-sig"))["log"]["entries"])
     except MISREAD as error:
         raise Unreadable(f"{path}: unable to read this HAR log ({type(error).__name__})") from error
-    except exceptions.OptionsError as error:
-        raise Unreadable(f"{path}: {error}") from error
+    misread: list[Exception] = []
+    for entry in entries:
+        try:
+            flow = _entry(entry)
+        except (exceptions.OptionsError, *MISREAD) as error:
+            misread.append(error)
+            continue
+        if flow is not None:
+            flow.id = _stable_id(flow, alike)
+            yield flow
+    if misread:
+        kind, many = type(misread[0]).__name__, f"{len(misread)} of {len(entries)}"
+        raise Unreadable(f"{path}: unable to read {many} entries of this HAR log (the first: {kind})") from misread[0]
+
+
+def _entry(entry: dict[str, Any]) -> http.HTTPFlow | None:
+    """Return an entry of a HAR log, None where it is of something else than HTTP, such as a browser's extension."""
+    asked, answered = entry["request"], entry["response"]
+    if not asked["url"].startswith(SCHEMES):
+        return None
+    for message in (asked, answered):
+        message.setdefault("httpVersion", "")
+    answered.setdefault("content", {})
+    entry["time"] = entry.get("time") or 0
+    if asked.get("postData"):
+        asked["postData"].setdefault("text", "")
+    else:
+        asked.pop("postData", None)
+    flow = request_to_flow(entry)
+    if flow.response is not None and flow.response.timestamp_end is not None:
+        receiving = max(0.0, entry.get("timings", {}).get("receive") or 0) / 1000
+        flow.response.timestamp_start = max(flow.request.timestamp_start, flow.response.timestamp_end - receiving)
+    if said := entry.get("_webSocketMessages"):
+        _connect(flow, said)
+    return flow
 
 
 def _connect(flow: http.HTTPFlow, said: list[dict[str, Any]]) -> None:

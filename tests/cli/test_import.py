@@ -167,6 +167,7 @@ def test_a_har_log(tmp_path: Path) -> None:
     found = rows(folder)
     assert [row["usage"]["input_tokens"] for row in found] == [4, 4, 4, None], "also of two that are alike"
     assert [row["outcome"] for row in found] == ["complete", "complete", "complete", "error"]
+    assert {(row["timing"]["headers_ms"], row["timing"]["duration_ms"]) for row in found} == {(500.0, 1500.0)}
     assert (found[3]["status"], found[3]["error"]) == (429, "slow")
     assert {(row["provider"], row["request_model"]) for row in found} == {("openai", "asked")}
 
@@ -209,6 +210,18 @@ def test_a_damaged_file_keeps_what_came_before(tmp_path: Path) -> None:
     assert result.exit_code == 1
     assert len(result.output.strip().splitlines()) == 1 and str(file) in result.output
     assert len(rows(tmp_path / "meter")) == 1, "the flow before the damage"
+
+
+def test_entries_that_are_not_as_they_should_be(tmp_path: Path) -> None:
+    """What a browser's extension asked is not HTTP, what leaves things out is read, and the rest goes on."""
+    told = {"size": 1, "mimeType": "application/json", "text": DOCUMENT}
+    bare = entry(CHAT, told)
+    del bare["time"], bare["request"]["httpVersion"], bare["request"]["postData"]["text"]
+    file = har(tmp_path / "log.har", entry("blob:https://x/1", told), {"odd": 1}, bare, entry(f"{CHAT}?n=2", told))
+    result = run(tmp_path / "meter", "import", file)
+    assert result.exit_code == 1
+    assert len(result.output.strip().splitlines()) == 1 and "1 of 4 entries" in result.output
+    assert [row["usage"]["input_tokens"] for row in rows(tmp_path / "meter")] == [4, 4]
 
 
 @pytest.mark.parametrize("content", [b"", b"nonsense", b"{}", b'{"log":{}}', b"\x00\xff" * 50], ids=repr)
