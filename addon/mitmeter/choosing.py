@@ -113,6 +113,7 @@ _OPTIONS = (
     click.option("--status", multiple=True, type=Status(), help="429, or 5xx for all of a class."),
     click.option("--outcome", multiple=True, type=click.Choice([outcome.value for outcome in Outcome])),
     click.option("--session", multiple=True, type=Session(), help="The turns of one conversation, also by its own id."),
+    click.option("--credential", multiple=True, help="Asked with this key, as rows name it: k_ and eight hex digits."),
     click.option("--header", multiple=True, type=Header(), help="Of the captured request, like 'x-session-id: abc'."),
     click.option("--grep", metavar="TEXT", help="With this text in a captured body, or in the reply as a whole."),
 )

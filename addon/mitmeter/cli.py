@@ -18,7 +18,7 @@ from mitmeter.store.schema import SchemaError
 from mitmeter.store.surface import to_json
 from mitmeter.terminal import Commands, Place, Where, as_json, console, fail, pass_folder, progress, reading
 
-GROUPS = ("model", "provider", "host", "path", "status", "outcome", "session", "day", "hour")
+GROUPS = ("model", "provider", "host", "path", "status", "outcome", "session", "credential", "day", "hour")
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})

@@ -230,3 +230,12 @@ def test_a_session_is_found_by_its_hash_and_by_the_clients_own_id(folder: Path) 
     assert objects(run(folder, "ls", "--json", "--session", "another")) == []
     [told] = objects(run(folder, "stats", "--by", "session", "--json"))
     assert [(group["name"], group["requests"]) for group in told["groups"]] == [(None, 3), (joined, 1)]
+
+
+def test_what_was_asked_with_one_key(folder: Path) -> None:
+    exchange, redacted = exchanged("real")
+    with Shelf(folder) as shelf:
+        shelf.write([(replace(exchange, credential="k_0a1b2c3d"), redacted)], 1_795_341_603.0, {})
+    [told] = objects(run(folder, "stats", "--by", "credential", "--json", "--credential", "k_0a*"))
+    assert [(group["name"], group["requests"]) for group in told["groups"]] == [("k_0a1b2c3d", 1)]
+    assert len(objects(run(folder, "ls", "--json", "--credential", "k_0a1b2c3d"))) == 1

@@ -30,7 +30,7 @@ DAY_SECONDS = 86_400
 _ROW = ", ".join(("id", "captured", *COLUMNS))
 _SESSION = COLUMNS.index("session")
 _GROUPS = {
-    **{name: f"toNullable({name})" for name in ("model", "provider", "host", "path", "outcome")},
+    **{name: f"toNullable({name})" for name in ("model", "provider", "host", "path", "outcome", "credential")},
     "status": "toString(status)",
     "session": "nullIf(session, '')",
     "day": "formatDateTime(toDateTime64(started, 3, {zone:String}), '%Y-%m-%d', {zone:String})",

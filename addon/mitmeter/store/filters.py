@@ -6,9 +6,9 @@ from typing import Any
 
 from msgspec import Struct
 
-MATCHED = ("model", "provider", "host", "path", "outcome", "session")
+MATCHED = ("model", "provider", "host", "path", "outcome", "session", "credential")
 # Each field of text, and its column.
-TEXTS = {name: name for name in (*MATCHED, "operation", "credential")} | {
+TEXTS = {name: name for name in (*MATCHED, "operation")} | {
     "client": "client_address",
     "agent": "client_agent",
 }

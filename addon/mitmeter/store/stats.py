@@ -10,11 +10,11 @@ from typing import Literal
 from mitmeter.store.filters import Filter, where
 from mitmeter.store.rows import Stat
 
-type Group = Literal["model", "provider", "host", "path", "outcome", "status", "session", "day", "hour"]
+type Group = Literal["model", "provider", "host", "path", "outcome", "status", "session", "credential", "day", "hour"]
 type _Found = Iterable[tuple[str | None, float | None, float | None, float | None]]
 
 _GROUPS: dict[str, str] = {
-    **{name: name for name in ("model", "provider", "host", "path", "outcome", "session")},
+    **{name: name for name in ("model", "provider", "host", "path", "outcome", "session", "credential")},
     "status": "CAST(status AS TEXT)",
     "day": "strftime('%Y-%m-%d', started, 'unixepoch', 'localtime')",
     "hour": "strftime('%Y-%m-%d %H:00', started, 'unixepoch', 'localtime')",
