@@ -20,6 +20,8 @@ TOLD = {
     "no name": (f"send it as bearer {KEY}, please", KEY),
     "a password in base64": (f"Authorization: Basic {BASIC}", BASIC),
     "a token with dots": (f"Bearer {KEY}.{KEY}", f"{KEY}.{KEY}"),
+    "a password in base64 without padding": ("authorization=Basic dXNlcjpwYXNzd29yZDE", "dXNlcjpwYXNzd29yZDE"),
+    "another scheme": (f"Authorization: Token {KEY}", KEY),
     "a key of base64": (json.dumps({"api_key": SLASHED}), SLASHED),
     "a password": (f"password={KEY}", KEY),
 }
@@ -28,6 +30,7 @@ HARMLESS = {
     "words": "authorization: bearer-token-authentication-required",
     "a call": 'headers["Authorization"] = bearer_token_of(request_1234)',
     "prose": "the bearer understandsthathedoesnothavetopay",
+    "prose of what is basic": "basic internationalization=on, basic understandingofeverything",
     "a file": "password: /etc/secrets/2024/01/02/database",
     "an address": "api_key=https://host.example/v1/123456789",
     "a member": "api_key=settings1.clients2.other3.value.of.it",

@@ -39,6 +39,7 @@ SENDGRID = "https://www.twilio.com/docs/sendgrid/ui/account-and-settings/api-key
 TWILIO = "https://www.twilio.com/docs/glossary/what-is-a-sid"
 RFC7468 = "https://www.rfc-editor.org/rfc/rfc7468"
 RFC6750 = "https://www.rfc-editor.org/rfc/rfc6750#section-2.1"
+RFC7617 = "https://www.rfc-editor.org/rfc/rfc7617#section-2"
 RFC7519 = "https://www.rfc-editor.org/rfc/rfc7519"
 RFC3986 = "https://www.rfc-editor.org/rfc/rfc3986#section-3.2.1"
 LISTED = "https://docs.github.com/code-security/secret-scanning/introduction/supported-secret-scanning-patterns"
@@ -129,12 +130,15 @@ _PEM = (
     rb"|" + _ESCAPED + rb"*+(?=[A-Za-z0-9+/=]{16})" + _KEY_TEXT + rb"*+)"
 )
 _NAMED = (
-    rb"(?:api[_-]?key|secret[_-]?key|client[_-]?secret|access[_-]?token|refresh[_-]?token|auth[_-]?token|passw(?:or)?d)"
+    rb"(?:api[_-]?key|secret[_-]?key|client[_-]?secret|access[_-]?token|refresh[_-]?token|auth[_-]?token|passw(?:or)?d"
+    rb"|authorization(?:[_-]?token)?)"
 )
-_TOLD = rb"[\"'\\]{0,4}\s{0,2}[:=]\s{0,2}[\"'\\]{0,4}"
-_AUTHORIZED = rb"(?i)(?:authorization(?:[_-]?token)?" + _TOLD + rb"(?:[a-z]{1,12}\s{1,2})?|bearer\s{1,2})"
+_TOLD = rb"[\"'\\]{0,4}\s{0,2}[:=]\s{0,2}[\"'\\]{0,4}(?:token\s)?"
 _TOKEN68 = rb"[A-Za-z0-9_./+=~-]"
-_SECRETLY = rb"(?=[A-Za-z_./+=~-]*+[0-9][^0-9\s\"'\\]*+[0-9][^0-9\s\"'\\]*+[0-9])(?=[^A-Za-z\s\"'\\]*+[A-Za-z])"
+_SECRETLY = (
+    rb"(?=[A-Za-z_./+=~-]{0,512}+[0-9][^0-9\s\"'\\]{0,512}+[0-9][^0-9\s\"'\\]{0,512}+[0-9])"
+    rb"(?=[^A-Za-z\s\"'\\]{0,512}+[A-Za-z])"
+)
 
 RULES: tuple[Rule, ...] = (
     *_tokens("anthropic", "sk-ant-", "https://docs.claude.com/en/api/overview"),
@@ -351,7 +355,7 @@ RULES: tuple[Rule, ...] = (
         0,
         b"(?i)"
         + _NAMED
-        + rb"[\"'\\]{0,4}+\s{0,2}+[:=]\s{0,2}+[\"'\\]{0,4}+("
+        + rb"[\"'\\]{0,4}+\s{0,2}+[:=]\s{0,2}+[\"'\\]{0,4}+(?:token\s)?+("
         + _SECRETLY
         + rb"(?!/)(?:[A-Za-z0-9_+=~-]|/(?!/)){16,512}+)(?![A-Za-z0-9_+=~(\[]|\.[a-z])",
         "https://github.com/Yelp/detect-secrets (its keyword detector, narrowed to values with digits)",
@@ -359,11 +363,17 @@ RULES: tuple[Rule, ...] = (
         reach=520,
     ),
     _special(
-        "authorization",
-        _AUTHORIZED + _TOKEN68 + b"{16}",
-        0,
-        _AUTHORIZED + rb"((?:" + _SECRETLY + rb"|(?<=basic )(?=[A-Za-z+/]*+[0-9=]))" + _TOKEN68 + b"{16,8000}+)",
+        "bearer",
+        rb"(?i)bearer\s" + _TOKEN68 + b"{16}",
+        23,
+        rb"(?i)bearer\s(" + _SECRETLY + _TOKEN68 + b"{16,8000}+)",
         RFC6750,
-        lead=72,
+    ),
+    _special(
+        "basic",
+        rb"(?i)basic\s[A-Za-z0-9+/]{16}",
+        22,
+        rb"(?i)basic\s((?:(?=[A-Za-z+/]{0,512}+[0-9])[A-Za-z0-9+/]{16,8000}+={0,2}|[A-Za-z+/]{16,512}+={1,2}))(?![A-Za-z0-9_])",
+        RFC7617,
     ),
 )
