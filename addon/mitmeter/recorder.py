@@ -129,8 +129,8 @@ class Recorder:
         self._content_type = field_value(answer.headers, "content-type")
         if content_type is None:
             content_type = self._content_type or ""
-        # Some gateways call an event stream octets; where the reply is sound or a picture, octets are that.
-        media = MEDIA[:-1] if self._dialect.keep.response_body else MEDIA
+        # Some gateways call an event stream octets; where the reply is sound, a picture or anything, octets are that.
+        media = MEDIA[:-1] if self._dialect.api and self._dialect.keep.response_body else MEDIA
         self._legible = not content_type.lower().startswith(media)
         self._messages = MessageDecoder(content_type, limit=self.limits.message, stream=self._dialect.streams)
 
