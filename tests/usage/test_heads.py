@@ -47,6 +47,12 @@ def test_limits_are_bounded() -> None:
         pytest.param({"retry-after": "0"}, 0.0, id="at once"),
         pytest.param({"retry-after": "Mon, 24 Nov 2025 12:00:30 GMT"}, 30.0, id="a date"),
         pytest.param({"retry-after": "Mon, 24 Nov 2025 11:00:30 GMT"}, 0.0, id="a date that is over"),
+        pytest.param(
+            {"date": "Mon, 24 Nov 2025 11:00:00 GMT", "retry-after": "Mon, 24 Nov 2025 11:00:30 GMT"},
+            30.0,
+            id="a date by the server's clock",
+        ),
+        pytest.param({"date": "now", "retry-after": "Mon, 24 Nov 2025 12:00:30 GMT"}, 30.0, id="a clock that is none"),
         pytest.param({"retry-after": "soon"}, None, id="a word"),
         pytest.param({"retry-after": "-1"}, None, id="below zero"),
         pytest.param({"retry-after": "Mon, 99 Nov 99999 12:00:30 GMT"}, None, id="no date"),

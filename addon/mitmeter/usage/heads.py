@@ -47,7 +47,10 @@ def _limits(field: str, value: str) -> str | None:
 
 
 def retry_after(headers: Headers, now: float) -> float | None:
-    """Return the seconds to wait that the server asks for; `now` is the time of its answer, in epoch seconds."""
+    """Return the seconds to wait that the server asks for; `now` is the time of its answer, in epoch seconds.
+
+    A moment is by the server's own clock, which is in its `Date`.
+    """
     told = {name.lower(): value.strip() for name, value in headers if "etry-" in name}
     if not told:
         return None
@@ -55,8 +58,17 @@ def retry_after(headers: Headers, now: float) -> float | None:
         value = told.get(name, "")
         if re.fullmatch(r"\d{1,9}(\.\d{1,9})?", value):
             return round(float(value) * unit, 3)
+    moment = _moment(told.get("retry-after", ""))
+    if moment is None:
+        return None
+    sent = (_moment(value) for name, value in headers if name.lower() == "date")
+    return round(max(0.0, moment - next((one for one in sent if one is not None), now)), 3)
+
+
+def _moment(date: str) -> float | None:
+    """Return the epoch seconds of a date as HTTP writes it, None where it is none."""
     try:
-        moment = parsedate_to_datetime(told.get("retry-after", "")[:LONGEST])
-        return round(max(0.0, moment.replace(tzinfo=moment.tzinfo or UTC).timestamp() - now), 3)
+        moment = parsedate_to_datetime(date[:LONGEST])
+        return moment.replace(tzinfo=moment.tzinfo or UTC).timestamp()
     except (ValueError, TypeError, IndexError, OverflowError):
         return None
