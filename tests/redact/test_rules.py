@@ -49,23 +49,41 @@ def test_what_only_looks_like_it(name: str) -> None:
     assert find_shapes(HARMLESS[name].encode()) == []
 
 
-@pytest.mark.parametrize("others", [0, 2])
-@pytest.mark.parametrize("stream", [True, False])
-def test_probabilities_do_not_spell_it_out_again(stream: bool, others: int) -> None:
-    secret = "sk-proj-aB3dE5gH7jK9mN1pQ3sT5vW7yZ9"
-    pieces = [secret[at : at + 3] for at in range(0, len(secret), 3)]
-    told = [_token(piece) | {"top_logprobs": [_token(piece)] * others} for piece in pieces]
-    choices = [
-        {"delta": {"content": piece}, "logprobs": {"content": [one]}} for piece, one in zip(pieces, told, strict=True)
-    ]
-    whole = {"choices": [{"message": {"content": secret}, "logprobs": {"content": told}}]}
-    events = "".join(f"data: {json.dumps({'choices': [choice]})}\n\n" for choice in choices)
-    body = (events if stream else json.dumps(whole)).encode()
-    cleaned = (Redactor((), "").body(body, stream=stream) or b"").decode()
-    left = [json.loads(line.removeprefix("data: ")) for line in cleaned.split("\n\n") if line]
-    assert left, "JSON stays JSON"
-    assert all(piece not in cleaned and json.dumps([*piece.encode()]) not in cleaned for piece in pieces[3:])
+SECRET = "sk-proj-aB3dE5gH7jK9mN1pQ3sT5vW7yZ9"
+PIECES = [SECRET[at : at + 3] for at in range(0, len(SECRET), 3)]
 
 
-def _token(text: str) -> dict[str, object]:
-    return {"token": text, "logprob": -0.1, "bytes": [*text.encode()]}
+def _token(text: str, others: int = 0) -> dict[str, object]:
+    told = {"token": text, "logprob": -0.1, "bytes": [*text.encode()]}
+    return told | {"top_logprobs": [_token(text)] * others} if others else told
+
+
+PROBABILITIES: dict[str, object] = {
+    "chat": {"logprobs": {"content": [_token(piece) for piece in PIECES]}},
+    "chat, with others": {"logprobs": {"content": [_token(piece, 2) for piece in PIECES]}},
+    "completions": {"logprobs": {"tokens": PIECES}},
+    "generateContent": {"logprobsResult": {"chosenCandidates": [_token(piece) for piece in PIECES]}},
+    "generate": {"details": {"tokens": [{"id": 1, "text": piece, "logprob": -0.1} for piece in PIECES]}},
+    "completion": {"completion_probabilities": [_token(piece, 1) for piece in PIECES]},
+}
+
+
+@pytest.mark.parametrize("how", [(",", ":"), (", ", ": ")], ids=["compact", "spaced"])
+@pytest.mark.parametrize("kind", PROBABILITIES)
+def test_probabilities_do_not_spell_it_out_again(kind: str, how: tuple[str, str]) -> None:
+    body = json.dumps({"text": SECRET, "more": PROBABILITIES[kind]}, separators=how).encode()
+    _left((Redactor((), "").body(body) or b"").decode())
+
+
+def test_probabilities_in_a_stream() -> None:
+    choices = [{"delta": {"content": one}, "logprobs": {"content": [_token(one, 2)]}} for one in PIECES]
+    body = "".join(f"data: {json.dumps({'choices': [choice]})}\n\n" for choice in choices).encode()
+    _left((Redactor((), "").body(body, stream=True) or b"").decode())
+
+
+def _left(cleaned: str) -> None:
+    told = [json.loads(line.removeprefix("data: ")) for line in cleaned.split("\n\n") if line]
+    assert told, "JSON stays JSON"
+    for piece in PIECES[3:]:
+        assert piece not in cleaned
+        assert "".join(f"{byte}," for byte in piece.encode()).strip(",") not in cleaned.replace(" ", "")

@@ -57,9 +57,12 @@ _START = 4096
 _PROBES = 4
 MOST_PIECES = 20_000
 
-_AGAIN = b'"logprobs"'
+_AGAIN = b"logprob"
 _TOKENS = re.compile(
-    rb'"(?:token"\s{0,8}+:\s{0,8}+"(%s)"|bytes"\s{0,8}+:\s{0,8}+\[([0-9,\s]++))' % _VALUE.pattern, re.DOTALL
+    rb'"(?:token"\s{0,8}+:\s{0,8}+"(%(value)s)"|text"\s{0,8}+:\s{0,8}+"(%(value)s)"(?=\s{0,8},\s{0,8}"logprob")'
+    rb'|tokens"\s{0,8}+:\s{0,8}+\[((?:\s{0,8}+"%(value)s"\s{0,8}+,?)++)|bytes"\s{0,8}+:\s{0,8}+\[([0-9,\s]++))'
+    % {b"value": _VALUE.pattern},
+    re.DOTALL,
 )
 
 type Find = Callable[[bytes], list[Span]]
