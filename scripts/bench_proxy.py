@@ -329,7 +329,7 @@ def main() -> None:
                     continue
                 case = CASES[name]
                 by_way: dict[str, Figures] = {way: Figures() for way in case.ways if not case.http2 or way != "direct"}
-                for turn in range(rounds if case.cpu is None or given.quick else MORE * rounds):
+                for turn in range(rounds * (1 if given.quick or (case.cpu or case.chunk_us) is None else MORE)):
                     ways = list(by_way)
                     for way in ways[turn % len(ways) :] + ways[: turn % len(ways)]:
                         note(by_way[way], case, bench.run(way, case, given.quick))
