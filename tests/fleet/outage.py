@@ -15,7 +15,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from conftest import Server
+from clickhouse import Server
 
 from harness import Mitm
 from harness.mitm import ROOT

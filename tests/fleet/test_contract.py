@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from conftest import Server
+from clickhouse import Server
 from traffic import fill
 
 from mitmeter.cli import main

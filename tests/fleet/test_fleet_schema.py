@@ -5,7 +5,7 @@ import ipaddress
 from pathlib import Path
 
 import pytest
-from conftest import Server
+from clickhouse import Server
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec

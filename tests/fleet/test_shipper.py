@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
-from conftest import Server
+from clickhouse import Server
 from traffic import START, fill
 
 from mitmeter.cli import main
