@@ -5,8 +5,11 @@
 `{"message", "error_code"}`, `[{"error": {…}}]`.
 """
 
+from collections.abc import Iterable
 from http import HTTPStatus
 from typing import Any
+
+from mitmeter.usage.paths import dig, path
 
 LIMIT = 500
 
@@ -49,6 +52,18 @@ def read_error(document: Any) -> Error:
         kind = _text(document.get("type")) if document.get("object") == "error" else None
         kind = kind or _first(document, "error_type", "error_code", "code")
     return shorten(kind), shorten(message)
+
+
+def error_at(document: dict[str, Any], places: Iterable[str]) -> Error:
+    """Return the same out of a message that tells of an error: one that stands at these places, else the message."""
+    for at in places:
+        error = dig(document, path(at))
+        if isinstance(error, dict | str) and error:
+            kind, message = read_error({"error": error})
+            kind = kind or (read_error(document)[0] if isinstance(error, str) else None)
+            return kind, message or kind
+    kind, message = read_error(document)
+    return kind, message or kind
 
 
 def shorten(message: str | None) -> str | None:

@@ -18,7 +18,7 @@ from mitmeter.mould import Fits, Mould, Tells, cast, never
 from mitmeter.usage.counts import Pace, Tally, amount, together, usage_of
 from mitmeter.usage.dialect import Clock, Dialect, Figure, Snapshot, highest, overlay
 from mitmeter.usage.documents import Decode, NotADocument, opener, response_decoder
-from mitmeter.usage.errors import read_error
+from mitmeter.usage.errors import error_at, read_error
 from mitmeter.usage.paths import Path, dig, element_key, only, path, walk
 from mitmeter.usage.pieces import generated
 from mitmeter.usage.telling import DONE, FAILED, pinned, teller, telling, tells, thinking
@@ -256,20 +256,10 @@ class Reading:
             told = named or document.get("type") == "error" or document.get("object") == "error"
             errors = (dig(document, at) for at in self._plan.error_paths)
             told = told or any(isinstance(error, dict | str) and error for error in errors)
-            found = self._error_of(document) if told else None
+            found = error_at(document, self.dialect.errors) if told else None
         if found is not None:
             self.failed = True
             self.error_type, self.error = found
-
-    def _error_of(self, document: dict[str, Any]) -> tuple[str | None, str | None]:
-        for at in self.dialect.errors:
-            error = dig(document, path(at))
-            if isinstance(error, dict | str) and error:
-                kind, message = read_error({"error": error})
-                kind = kind or (read_error(document)[0] if isinstance(error, str) else None)
-                return kind, message or kind
-        kind, message = read_error(document)
-        return kind, message or kind
 
     def _flag(self, anomaly: str) -> None:
         if anomaly not in self.anomalies:
