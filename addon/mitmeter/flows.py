@@ -2,7 +2,6 @@
 
 import uuid
 from functools import lru_cache, partial
-from operator import itemgetter
 from typing import Any, BinaryIO
 from urllib.parse import urlsplit, urlunsplit
 
@@ -30,7 +29,6 @@ STREAMS = (b"h2", b"h3")
 type Raw = tuple[tuple[bytes, bytes], ...]
 
 _new = object.__new__
-_addressed = itemgetter("scheme", "host", "port", "authority", "path", "method", "http_version")
 _ACCEPTED = b"accept-encoding"
 
 MATCHES = 4096
@@ -73,25 +71,20 @@ def filtering(expression: str) -> flowfilter.TFilter | None:
         ) from error
 
 
-def first(data: http.MessageData, name: bytes) -> bytes:
-    """Return the first value of a header, by its lower-case name; empty where it is not there."""
+def first(data: http.MessageData, name: bytes) -> bytes | None:
+    """Return the first value of a header, by its lower-case name; None where it is not there."""
     for line, value in data.headers.fields:
+        # Most names are told apart by their length.
         if len(line) == len(name) and line.lower() == name:
             return value
-    return b""
+    return None
 
 
 def match(flow: http.HTTPFlow) -> Match | None:
     """Return who reads this flow, None where no dialect recognises it. A HEAD asks for a POST's headers."""
-    data, host, upgrade = flow.request.data, None, b""
-    for name, value in data.headers.fields:
-        # Most names are told apart by their length.
-        if len(name) == 4 and host is None and name.lower() == b"host":
-            host = value
-        elif len(name) == 7 and not upgrade and name.lower() == b"upgrade":
-            upgrade = value
-    path, opens = data.path.partition(b"?")[0], upgrade != b"" and upgrade.lower() == b"websocket"
-    key = (data.method, data.http_version, data.host, data.authority, host, path, opens)
+    data = flow.request.data
+    path, opens = data.path.partition(b"?")[0], (first(data, b"upgrade") or b"").lower() == b"websocket"
+    key = (data.method, data.http_version, data.host, data.authority, first(data, b"host"), path, opens)
     if key not in _MATCHES:
         if len(_MATCHES) >= MATCHES:
             _MATCHES.clear()
@@ -107,7 +100,7 @@ def warm() -> None:
 
 def _signs_accept_encoding(data: http.RequestData) -> bool:
     """Say whether an AWS signature covers Accept-Encoding, so that changing it would break the request."""
-    signed = (first(data, b"authorization") + b"&" + data.path.partition(b"?")[2]).lower()
+    signed = ((first(data, b"authorization") or b"") + b"&" + data.path.partition(b"?")[2]).lower()
     return b"signedheaders=" in signed and b"accept-encoding" in signed
 
 
@@ -145,7 +138,7 @@ def _opening(
     accept_encoding: tuple[bytes, ...] | None,
     uploaded: bytes | None,
 ) -> Opening:
-    headers = _texts(raw)
+    request, headers = _request(taken, raw), _texts(raw)
     if accept_encoding is not None:
         kept = [field for field in headers if field[0].lower() != "accept-encoding"]
         place = next((at for at, (name, _) in enumerate(headers) if name.lower() == "accept-encoding"), len(kept))
@@ -153,27 +146,29 @@ def _opening(
     agents = field_values(headers, "user-agent")
     return Opening(
         flow_id=flow_id,
-        started=taken["timestamp_start"],
+        started=request.timestamp_start,
         zero=zero,
-        method=taken["method"].decode("utf-8", "surrogateescape"),
-        url=_url(taken, raw, headers),
-        http_version=taken["http_version"].decode("utf-8", "surrogateescape"),
+        method=request.method,
+        url=_url(request, headers),
+        http_version=request.http_version,
         headers=headers,
-        body=uploaded if taken["content"] is None else taken["content"],
+        body=uploaded if request.raw_content is None else request.raw_content,
         client=Client(address=peer[0] if peer else None, agent=", ".join(agents) if agents else None),
     )
 
 
-def _url(taken: dict[str, Any], raw: Raw, headers: Headers) -> str:
+def _url(request: http.Request, headers: Headers) -> str:
     """Return mitmproxy's own reading of a URL; short ones are remembered, since most come again."""
-    if len(taken["path"]) > LONGEST_URL:
-        return _request(taken, raw).pretty_url
-    key = (*_addressed(taken), *field_values(headers, "host"))
+    data = request.data
+    if len(data.path) > LONGEST_URL:
+        return request.pretty_url
+    place = (data.scheme, data.host, data.port, data.authority, data.path)
+    key = (*place, data.method, data.http_version, *field_values(headers, "host"))
     url = _URLS.get(key)
     if url is None:
         if len(_URLS) >= MATCHES:
             _URLS.clear()
-        url = _URLS[key] = _request(taken, raw).pretty_url
+        url = _URLS[key] = request.pretty_url
     return url
 
 
@@ -244,12 +239,7 @@ def streams(flow: http.HTTPFlow) -> bool:
     data = flow.response.data
     if data.status_code in (101, 204, 304):
         return False
-    length = kind = None
-    for name, value in data.headers.fields:
-        if len(name) == 14 and length is None and name.lower() == b"content-length":
-            length = value
-        elif len(name) == 12 and kind is None and name.lower() == b"content-type":
-            kind = value
+    length, kind = first(data, b"content-length"), first(data, b"content-type")
     return length is None or not length.isdigit() or int(length) > SMALL or _streams(kind or b"")
 
 
