@@ -18,7 +18,7 @@ from msgspec import to_builtins
 from msgspec.structs import replace
 
 from mitmeter import private, recovery, retention
-from mitmeter.archive.layout import Pieces
+from mitmeter.archive.layout import Pieces, size
 from mitmeter.archive.record import Record, RecordError, decode, pieces
 from mitmeter.archive.segments import SegmentError, SegmentReader, SegmentWriter, read
 from mitmeter.exchange import Exchange, Place
@@ -101,7 +101,7 @@ class _Captures:
     def take(self, ident: int, record: Pieces) -> None:
         """Take the record of a row."""
         self._waiting.append((ident, record))
-        self._size += sum(map(len, record))
+        self._size += size(record)
         if self._size >= AT_ONCE_BYTES:
             self.write()
 
@@ -203,7 +203,7 @@ class Shelf:
         row = to_builtins(exchange if exchange.trace is None else replace(exchange, trace=None))
         del row["trace"], row["follows"]
         record = pieces(ident, kept, row)
-        self._reserve.take(sum(map(len, record)))
+        self._reserve.take(size(record))
         return record
 
     def trim(self, now: float, limit_bytes: int, days: int | None) -> list[str]:

@@ -1,6 +1,6 @@
 """The one thread: drains tees, feeds recorders, calls the sinks.
 
-The event loop only appends to deques and hands over what has ended. Everything that costs time happens here.
+The event loop only appends chunks and hands over what has ended. Everything that costs time happens here.
 Open streams are drained every `PERIOD` seconds, so that memory, live progress and the work at a stream's end stay
 bounded.
 No turn takes long, and between turns the event loop may go first. What cannot be kept up with or written is dropped,

@@ -18,7 +18,7 @@ from pathlib import Path
 import zstandard
 
 from mitmeter import private
-from mitmeter.archive.layout import Pieces
+from mitmeter.archive.layout import Pieces, size
 from mitmeter.archive.record import RecordError, checksum, item_end, verify
 from mitmeter.exchange import Place
 
@@ -94,7 +94,7 @@ class SegmentWriter:
             with contextlib.suppress(OSError):
                 self.close()
         return [
-            Place(segment.name, offset, sum(map(len, record)), checksum(record[-1]))
+            Place(segment.name, offset, size(record), checksum(record[-1]))
             for offset, record in zip(offsets, records, strict=True)
         ]
 
@@ -128,14 +128,14 @@ class _OpenSegment:
         self._compressor = compressor
 
     def append(self, records: Sequence[Pieces]) -> list[int]:
-        *offsets, size = accumulate((sum(map(len, record)) for record in records), initial=self.size)
+        *offsets, total = accumulate(map(size, records), initial=self.size)
         parts: list[bytes] = []
         for record in records:
             # Each to a block of its own: a tail that is torn costs no more than the record that it is torn in.
             parts += map(self._compressor.compress, record)
             parts += (self._compressor.flush(_FLUSH), _EMPTY_BLOCK)
         self._write(b"".join(parts))
-        self.size = size
+        self.size = total
         return offsets
 
     def sync(self) -> None:
