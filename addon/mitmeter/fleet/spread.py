@@ -10,10 +10,9 @@ from collections.abc import Iterable, Sequence
 from itertools import accumulate, pairwise
 from typing import Any, NamedTuple
 
+from mitmeter.store.histogram import RANKS, bin_of, bins_for
+
 SHIFT = 44
-# As in `mitmeter.store.histogram`.
-LEAST_BINS, MOST_BINS = 5, 20
-RANKS = (50, 95, 99)
 
 
 class Place(NamedTuple):
@@ -41,7 +40,7 @@ class Spread:
         self._ends = list(accumulate(place.number for place in places))
         self._number = self._ends[-1]
         self.low, self.high = places[0].low, places[-1].high
-        self.bins = min(MOST_BINS, max(LEAST_BINS, math.ceil(math.log2(self._number)) + 1))
+        self.bins = bins_for(self._number)
         self.width = (self.high - self.low) / self.bins
         ranked = (self._ranked(at)[0] for rank in RANKS for at in self._around(rank)[:2])
         self.ranked = {place.at for place in ranked if place.low != place.high}
@@ -70,7 +69,7 @@ class Spread:
         return {"bins": bins, "binSize": self.width, **told}
 
     def _bin(self, value: float) -> int:
-        return min(math.floor((value - self.low) / self.width), self.bins - 1)
+        return bin_of(value, self.low, self.width, self.bins)
 
     def _around(self, rank: int) -> tuple[int, int, float]:
         """Return between which values a percentile is, by their order, and how far from the first to the second."""

@@ -9,6 +9,12 @@ from bisect import bisect_left
 from typing import Any, Protocol
 
 _LEAST, _MOST = 5, 20
+RANKS = (50, 95, 99)
+
+
+def bins_for(number: int) -> int:
+    """Return how many bins show so many values (Sturges), within bounds."""
+    return min(_MOST, max(_LEAST, math.ceil(math.log2(number)) + 1))
 
 
 class Ordered(Protocol):
@@ -41,26 +47,27 @@ def histogram(ordered: Ordered) -> dict[str, Any] | None:
     if not number:
         return None
     low, high = ordered[0], ordered[number - 1]
-    told = {"min": low, "max": high, **{f"p{rank}": percentile(ordered, rank) for rank in (50, 95, 99)}}
+    told = {"min": low, "max": high, **{f"p{rank}": percentile(ordered, rank) for rank in RANKS}}
     if low == high:
         return {"bins": [number], "binSize": 0, **told}
-    count = min(_MOST, max(_LEAST, math.ceil(math.log2(number)) + 1))
+    count = bins_for(number)
     width = (high - low) / count
     starts = [0, *(ordered.below(_edge(place, low, width, count)) for place in range(1, count))]
     bins = [end - start for start, end in zip(starts, [*starts[1:], number], strict=True)]
     return {"bins": bins, "binSize": width, **told}
 
 
-def _bin(value: float, low: float, width: float, count: int) -> int:
+def bin_of(value: float, low: float, width: float, count: int) -> int:
+    """Return in which of `count` bins of one width a value is."""
     return min(math.floor((value - low) / width), count - 1)
 
 
 def _edge(place: int, low: float, width: float, count: int) -> float:
     """The least value of a bin, to the last bit: its bound as computed may be a value of the bin before."""
     edge = low + place * width
-    while _bin(edge, low, width, count) < place:
+    while bin_of(edge, low, width, count) < place:
         edge = math.nextafter(edge, math.inf)
-    while _bin(math.nextafter(edge, -math.inf), low, width, count) >= place:
+    while bin_of(math.nextafter(edge, -math.inf), low, width, count) >= place:
         edge = math.nextafter(edge, -math.inf)
     return edge
 
