@@ -239,8 +239,10 @@ def streams(flow: http.HTTPFlow) -> bool:
     data = flow.response.data
     if data.status_code in (101, 204, 304):
         return False
-    length, kind = first(data, b"content-length"), first(data, b"content-type")
-    return length is None or not length.isdigit() or int(length) > SMALL or _streams(kind or b"")
+    length = first(data, b"content-length")
+    if length is None or not length.isdigit() or int(length) > SMALL:
+        return True
+    return _streams(first(data, b"content-type") or b"")
 
 
 @lru_cache(maxsize=1024)
