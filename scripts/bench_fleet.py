@@ -40,6 +40,8 @@ SIZES = """
     WHERE database = 'mitmeter' AND active GROUP BY table ORDER BY table
 """
 
+PROJECTED = SIZES.replace("system.parts", "system.projection_parts").replace("table", "name")
+
 
 def agent_session(folder: Path) -> None:
     turns = list(session(0))
@@ -109,6 +111,7 @@ def synthetic(connection: Connection, number: int) -> None:
         "duration_ms": "(cityHash64(number, 6) % 60000000) / 1000",
         "first_token_ms": "(cityHash64(number, 7) % 3000000) / 1000",
         "tokens_per_second": "(cityHash64(number, 8) % 200000) / 1000",
+        "prompt_per_second": "if(number % 3 > 0, (cityHash64(number, 11) % 9000000) / 1000, NULL)",
         "request_bytes": "cityHash64(number, 9) % 300000",
         "response_bytes": "cityHash64(number, 10) % 30000",
         "client_address": "'10.0.0.' || toString(number % 250)",
@@ -132,7 +135,7 @@ def many_rows(folder: Path, number: int) -> None:
     days = "SELECT DISTINCT partition FROM system.parts WHERE table = 'exchanges' AND active ORDER BY partition"
     for (day_before,) in connection.query(days)[:-1]:
         connection.command(f"OPTIMIZE TABLE mitmeter.exchanges PARTITION '{day_before}' FINAL")
-    for table, size, rows, parts in connection.query(SIZES):
+    for table, size, rows, parts in (*connection.query(SIZES), *connection.query(PROJECTED)):
         echo(f"{table:12}{size / 2**20:10.1f} MiB {rows:12,} rows {parts:5} parts")
     newest = 1792000000 + MONTH
     day = Filter(since=newest - 86_400)
@@ -162,11 +165,13 @@ def many_rows(folder: Path, number: int) -> None:
             "page: 25 by tokens, a model": lambda: page.page(Filter(model=("model-7",)), "generated", "desc", 25, 0),
             "page: sums by model": lambda: page.by_model(Filter()),
             "page: sums by model, a day": lambda: page.by_model(day),
-            "page: a histogram": lambda: page.measured("duration_histogram", Filter()),
-            "page: a histogram, a week": lambda: page.measured("duration_histogram", speeds),
+            "page: a histogram": lambda: page.measured(("duration_histogram",), Filter()),
+            "page: a histogram, a week": lambda: page.measured(("duration_histogram",), speeds),
             "page: sums and 4 histograms": lambda: stats(page, Filter()),
             "page: the same of a week": lambda: stats(page, speeds),
             "page: the same of a model": lambda: stats(page, Filter(model=("model-7",))),
+            "page: the same of a provider": lambda: stats(page, Filter(provider=("p3",))),
+            "page: the same of errors": lambda: stats(page, Filter(outcome=("error",))),
             "page: course of a month": lambda: page.course(Filter(), "model", newest - MONTH, newest, 60, 8),
             "page: the same by outcome": lambda: page.course(Filter(), "outcome", newest - MONTH, newest, 60, 8),
             "page: the same by session": lambda: page.course(Filter(), "session", newest - MONTH, newest, 60, 8),
@@ -182,8 +187,7 @@ def many_rows(folder: Path, number: int) -> None:
 def stats(page: Figures, wanted: Filter) -> None:
     """What `/api/metrics/stats` asks."""
     page.by_model(wanted)
-    for name in MEASURED:
-        page.measured(name, wanted)
+    page.measured(tuple(MEASURED), wanted)
 
 
 def measured(work: Callable[[], Any]) -> tuple[list[float], list[float]]:

@@ -8,6 +8,7 @@ import pytest
 from test_contract import ship
 from traffic import START, fill
 
+from mitmeter.fleet import histograms
 from mitmeter.fleet.address import address
 from mitmeter.fleet.connection import Connection
 from mitmeter.fleet.figures import Figures
@@ -16,6 +17,7 @@ from mitmeter.store import figures, sorting
 from mitmeter.store.facts import Facts
 from mitmeter.store.figures import GROUPS, MEASURED
 from mitmeter.store.filters import Filter
+from mitmeter.store.rows import COLUMNS
 from mitmeter.store.sorting import SORTS
 from mitmeter.store.sqlite import Store
 
@@ -68,16 +70,28 @@ def near(found: Any) -> Any:
     return pytest.approx(found) if isinstance(found, float) else found
 
 
+def same_histograms(facts: Facts, fleet: Figures, wanted: Filter) -> None:
+    told = fleet.measured(tuple(MEASURED), wanted)
+    for name, there in told.items():
+        here = figures.measured(facts, name, wanted)
+        assert (here is None) == (there is None), name
+        if here is not None and there is not None:
+            assert there == {key: near(value) for key, value in here.items()}, name
+    assert tuple(told) == tuple(MEASURED)
+
+
 @pytest.mark.parametrize("wanted", FILTERS)
 def test_sums_and_histograms(both: Both, wanted: Filter) -> None:
     assert both.remote.requests(wanted) == both.store.requests(wanted)
     assert both.figures.by_model(wanted) == figures.by_model(both.facts, wanted)
     assert both.figures.span(wanted) == figures.span(both.facts, wanted)
-    for name in MEASURED:
-        here, there = figures.measured(both.facts, name, wanted), both.figures.measured(name, wanted)
-        assert (here is None) == (there is None)
-        if here is not None and there is not None:
-            assert there == {key: near(value) for key, value in here.items()}
+    same_histograms(both.facts, both.figures, wanted)
+
+
+@pytest.mark.parametrize("wanted", FILTERS)
+def test_histograms_of_rows_that_are_not_fetched(both: Both, wanted: Filter, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(histograms, "AT_HAND", 0)
+    same_histograms(both.facts, Figures(both.remote), wanted)
 
 
 COURSES = [
@@ -115,29 +129,71 @@ def test_what_has_come(both: Both) -> None:
     assert both.figures.after(both.figures.latest(), 10) == []
 
 
-def test_days_before_the_counts_were_made_are_read(tmp_path: Path, inside: str) -> None:
+def test_days_before_the_measures_were_laid_out_are_read(tmp_path: Path, inside: str) -> None:
     """As of tables of version 1, which had rows before they were brought up to date."""
     folder, database = tmp_path / "meter", address(inside).database
     fill(folder, 60)
     ship(folder, inside)
     connection = Connection(address(inside))
-    for statement in ("DROP TABLE {}.spread_out", "DROP TABLE {}.spreads", "TRUNCATE TABLE {}.versions"):
+    for statement in ("DROP TABLE {}.laid_out", "DROP TABLE {}.measures", "TRUNCATE TABLE {}.versions"):
         connection.command(statement.format(database))
+    connection.command(f"ALTER TABLE {database}.exchanges DROP PROJECTION by_model SETTINGS mutations_sync = 2")
     connection.command(f"INSERT INTO {database}.versions (version) VALUES (1)")
     with Remote(address(inside)) as remote, Store(folder / "meter.db", readonly=True) as store:
         facts = Facts(store.connection)
         facts.catch_up()
-        before = Figures(remote).measured("duration_histogram", Filter())
-        assert before == figures.measured(facts, "duration_histogram", Filter())
+        same_histograms(facts, Figures(remote), Filter())
     fill(folder, 30, seed=2)
     ship(folder, inside)
     # So that it does not matter when the test is run.
-    connection.command(f"ALTER TABLE {database}.versions DELETE WHERE version = 2 SETTINGS mutations_sync = 2")
-    connection.command(f"INSERT INTO {database}.versions VALUES (2, toDateTime64({START}, 6, 'UTC'))")
-    assert connection.query(f"SELECT sum(number) > 0 FROM {database}.spreads") == [(True,)]
+    connection.command(f"ALTER TABLE {database}.versions DELETE WHERE version = 3 SETTINGS mutations_sync = 2")
+    connection.command(f"INSERT INTO {database}.versions VALUES (3, toDateTime64({START}, 6, 'UTC'))")
+    assert connection.query(f"SELECT sum(number) > 0 FROM {database}.measures") == [(True,)]
     with Remote(address(inside)) as remote, Store(folder / "meter.db", readonly=True) as store:
         facts = Facts(store.connection)
         facts.catch_up()
-        for wanted in (Filter(), Filter(since=START + 100.0), Filter(until=START + 3 * 86_400)):
-            there = Figures(remote).measured("duration_histogram", wanted)
-            assert there == figures.measured(facts, "duration_histogram", wanted)
+        for wanted in (
+            *(Filter(), Filter(since=START + 100.0), Filter(until=START + 3 * 86_400)),
+            Filter(model=("o*",)),
+        ):
+            same_histograms(facts, Figures(remote), wanted)
+
+
+DAYS = [
+    Filter(),
+    Filter(since=START + 90_000.0, until=START + 400_000.5),
+    Filter(since=START // 86_400 * 86_400 + 86_400, until=START + 300_000.0),
+    Filter(until=START // 86_400 * 86_400 + 3 * 86_400),
+    Filter(since=START + 1_000.0, until=START + 20_000.0),
+    Filter(since=START + 9e5),
+]
+
+
+@pytest.mark.parametrize("fetched", [200_000, 0])
+def test_histograms_of_days(tmp_path: Path, inside: str, monkeypatch: pytest.MonkeyPatch, fetched: int) -> None:
+    monkeypatch.setattr(histograms, "AT_HAND", fetched)
+    fill(tmp_path / "meter", 150, every=4_000.0)
+    ship(tmp_path / "meter", inside)
+    with Remote(address(inside)) as remote, Store(tmp_path / "meter" / "meter.db", readonly=True) as store:
+        facts = Facts(store.connection)
+        facts.catch_up()
+        for wanted in DAYS:
+            same_histograms(facts, Figures(remote), wanted)
+
+
+def test_merged_parts_tell_the_same_of_a_model(tmp_path: Path, inside: str) -> None:
+    """The projection has no row of those that a merge leaves out."""
+    folder, database = tmp_path / "meter", address(inside).database
+    fill(folder, 80)
+    ship(folder, inside)
+    connection = Connection(address(inside))
+    copied = ", ".join(name for name in ("id", "position", "captured", *COLUMNS))
+    connection.command(f"INSERT INTO {database}.exchanges ({copied}) SELECT {copied} FROM {database}.exchanges")
+    connection.command(f"OPTIMIZE TABLE {database}.exchanges FINAL")
+    by_model = f"FROM {database}.exchanges WHERE model = 'one' SETTINGS force_optimize_projection = 1"
+    with Remote(address(inside)) as remote, Store(folder / "meter.db", readonly=True) as store:
+        facts = Facts(store.connection)
+        facts.catch_up()
+        connection.query(f"SELECT duration_ms {by_model}")
+        for wanted in (Filter(model=("one",)), Filter(model=("*",)), Filter(provider=("anthropic",))):
+            same_histograms(facts, Figures(remote), wanted)

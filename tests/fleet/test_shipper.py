@@ -154,14 +154,14 @@ def test_who_may_not_make_tables_sends_to_older_ones(folder: Path, server: Serve
     assert shipper.attempt() is None, "there are none"
     connection = Connection(address(server.url()))
     schema.prepare(connection)
-    for statement in ("DROP TABLE mitmeter.spread_out", "DROP TABLE mitmeter.spreads", "TRUNCATE mitmeter.versions"):
+    for statement in ("DROP TABLE mitmeter.laid_out", "DROP TABLE mitmeter.measures", "TRUNCATE mitmeter.versions"):
         connection.command(statement)
     connection.insert("versions", ("version",), [[1]], "older")
     drained(shipper)
     assert sums(server.url()) == here(folder) and schema.version(connection) == 1
-    assert schema.spread_since(connection) is None
+    assert schema.measured_since(connection) is None
     schema.prepare(connection)
-    assert schema.version(connection) == 2 and schema.spread_since(connection) is not None
+    assert schema.version(connection) == 3 and schema.measured_since(connection) is not None
 
 
 def test_columns_that_rows_have_got_are_added(folder: Path, inside: str) -> None:

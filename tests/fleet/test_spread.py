@@ -1,35 +1,26 @@
 """A histogram of few of its values is that of all of them."""
 
 import math
-import struct
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mitmeter.fleet.spread import SHIFT, Place, Spread, joined
+from mitmeter.fleet.places import Fetched
+from mitmeter.fleet.spread import Places, Spread, begin, joined, place, placed
 from mitmeter.store.histogram import Listed, histogram
 
-
-def at(value: float) -> int:
-    return int(struct.unpack("<Q", struct.pack("<d", value))[0]) >> SHIFT
-
-
-def placed(values: list[float]) -> Spread:
-    places: dict[int, list[float]] = {}
-    for value in sorted(values):
-        places.setdefault(at(value), []).append(value)
-    return Spread([Place(where, len(some), some[0], some[-1]) for where, some in sorted(places.items())])
+SPEEDS = st.floats(min_value=0.001, max_value=1e7) | st.sampled_from((1.0, 1.5, 90.25))
 
 
 def made(values: list[float]) -> tuple[object, int]:
     """As the server answers."""
-    spread = placed(values)
+    spread = Spread(placed(sorted(values)))
     width, cut, ranked = spread.width or 1.0, spread.cut, spread.ranked
     read: dict[tuple[int, int], list[float]] = {}
     for value in values:
-        if at(value) in cut:
-            read.setdefault((at(value), math.floor((value - spread.low) / width)), []).append(value)
+        if place(value) in cut:
+            read.setdefault((place(value), math.floor((value - spread.low) / width)), []).append(value)
     told = [(*key, len(some), some if key[0] in ranked else []) for key, some in read.items()]
     return spread.told(told), sum(map(len, read.values()))
 
@@ -49,9 +40,23 @@ def test_cases(values: list[float]) -> None:
     assert made(values)[0] == histogram(Listed(sorted(values)))
 
 
-@given(st.lists(st.floats(min_value=0.001, max_value=1e7) | st.sampled_from((1.0, 1.5, 90.25)), min_size=1))
+@given(st.lists(SPEEDS, min_size=1))
 def test_any(values: list[float]) -> None:
     assert made(values)[0] == histogram(Listed(sorted(values)))
+
+
+@given(st.lists(SPEEDS, min_size=1), st.lists(SPEEDS))
+def test_of_parts(some: list[float], others: list[float]) -> None:
+    parts = [Fetched({"speed": sorted(values)}) for values in (some, others)]
+    places = [Places(*columns) for part in parts for _, *columns in part.places() if columns[0]]
+    spread = Spread(joined(places))
+    read = [found for part in parts for _, *found in part.cut({"speed": spread})]
+    assert spread.told(read) == histogram(Listed(sorted(some + others)))
+
+
+@given(st.floats(min_value=0, max_value=math.inf, exclude_max=True))
+def test_a_value_is_between_two_places(value: float) -> None:
+    assert begin(place(value)) <= value < begin(place(value) + 1)
 
 
 def test_few_are_read() -> None:
@@ -60,10 +65,13 @@ def test_few_are_read() -> None:
 
 
 def test_rows_that_went_meanwhile_leave_a_histogram() -> None:
-    spread = placed([1.0, 2.0, 3.0, 4.0, 5.0])
+    spread = Spread(placed([1.0, 2.0, 3.0, 4.0, 5.0]))
     told = spread.told([])
     assert (told["min"], told["max"], told["p50"]) == (1.0, 5.0, 3.0)
 
 
 def test_readings_are_joined() -> None:
-    assert joined([(5, 2, 1.0, 2.0), (9, 1, 8.0, 8.0)], [(5, 1, 0.5, 1.5)], []) == [(5, 3, 0.5, 2.0), (9, 1, 8.0, 8.0)]
+    one = Places([5, 9], [2, 1], [1.0, 8.0], [2.0, 8.0])
+    assert joined([one]) == one
+    other = Places([3, 5], [1, 1], [0.1, 0.5], [0.1, 1.5])
+    assert [list(column) for column in joined([one, other])] == [[3, 5, 9], [1, 3, 1], [0.1, 0.5, 8.0], [0.1, 2.0, 8.0]]

@@ -59,12 +59,12 @@ def words(dice: random.Random, number: int) -> str:
     return " ".join(f"{dice.getrandbits(24):06x}" for _ in range(number))
 
 
-def fill(folder: Path, number: int, *, seed: int = 1, together: int = 20) -> None:
+def fill(folder: Path, number: int, *, seed: int = 1, together: int = 20, every: float = 7.3) -> None:
     """Write exchanges into a meter_dir, as a worker does; what has a later `seed` lies in a later segment."""
     private_folder(folder)
     with Shelf(folder) as shelf:
         batch: list[Item] = []
-        for item in items(number, secret_of(folder), seed=seed):
+        for item in items(number, secret_of(folder), seed=seed, every=every):
             batch.append(item)
             if len(batch) == together:
                 shelf.write(batch, START + seed, {"lagged": 1})

@@ -1,7 +1,7 @@
 """`/api/metrics/stats`, `/series` and `/values`: what rows come to."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -67,13 +67,13 @@ class Stats(Sums):
     async def make(self) -> bytes:
         """Return the sums; a piece of work at a time, so that lists need not wait for all of it."""
         wanted, begun = self.wanted(), time.monotonic()
-        found = await self.ask(partial(_models, wanted=wanted)) or ([], 0)
-        models, last_id = found
+        models, last_id, together = await self.ask(partial(_models, wanted=wanted)) or ([], 0, ())
         total = figures.added(models)
         stats: Json = {name: total[column] or 0 for name, column in _THEIRS.items()}
         stats["total_cost_usd"] = total["cost_usd"]
-        for name in figures.MEASURED:
-            stats[name] = await self.ask(partial(_measured, name=name, wanted=wanted)) if models else None
+        stats |= dict.fromkeys(figures.MEASURED)
+        for names in together if models else ():
+            stats |= await self.ask(partial(_measured, names=names, wanted=wanted)) or {}
         took = round((time.monotonic() - begun) * 1000, 3)
         return msgspec.json.encode(stats | {"models": models, **_as_of(last_id), "took_ms": took})
 
@@ -107,12 +107,12 @@ def _as_of(last_id: int) -> dict[str, Any]:
     return {"last_id": last_id, "as_of": instant(time.time())}
 
 
-def _models(source: Source, wanted: Filter) -> tuple[list[Json], int]:
-    return source.by_model(wanted), source.last_id
+def _models(source: Source, wanted: Filter) -> tuple[list[Json], int, Sequence[Sequence[str]]]:
+    return source.by_model(wanted), source.last_id, source.together
 
 
-def _measured(source: Source, name: str, wanted: Filter) -> Json | None:
-    return source.measured(name, wanted)
+def _measured(source: Source, names: Sequence[str], wanted: Filter) -> dict[str, Json | None]:
+    return source.measured(names, wanted)
 
 
 def _empty(wanted: Filter, buckets: int, last_id: int) -> Json:

@@ -5,14 +5,13 @@ Each answers as its counterpart in `mitmeter.store` does. Sums by model over who
 
 import math
 from collections.abc import Callable, Sequence
-from datetime import date
 from pathlib import Path
 from typing import Any
 
 from mitmeter.fleet import schema
 from mitmeter.fleet.course import IN_MINUTES, MINUTE, Course, Tables, course, only
+from mitmeter.fleet.histograms import Histograms
 from mitmeter.fleet.remote import Remote
-from mitmeter.fleet.spread import Place, Spread, joined, place_of
 from mitmeter.fleet.wanted import where
 from mitmeter.metered import Metered
 from mitmeter.store.figures import CHOSEN, MEASURED
@@ -23,10 +22,6 @@ from mitmeter.store.sorting import SORTS, Order
 # As many as the server takes up to the order of one column before it reads the others.
 NEWEST = 10_000
 LISTED = 200
-DAY = 86_400
-EPOCH = date(1970, 1, 1).toordinal()
-# Times from then on have that day.
-LAST_DAY = date(2100, 1, 1).toordinal() - EPOCH
 
 _TOKENS = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens", "reasoning_tokens")
 _SUMMED = ("requests", "errors", "aborted", *_TOKENS, "cost_usd")
@@ -45,6 +40,8 @@ _BY_MINUTE = f"""
 class Figures:
     """Of one fleet, open for reading; `stopped` is not asked, since the server ends what takes too long."""
 
+    together: Sequence[Sequence[str]] = (tuple(MEASURED),)
+
     def __init__(self, remote: Remote) -> None:
         self.metered: Metered = remote
         self.folder: Path | None = None
@@ -52,7 +49,8 @@ class Figures:
         self._remote = remote
         self._ask = remote.connection.query
         self._rows, self._minutes = remote.table("exchanges"), remote.table("minutes")
-        self._spreads, self._spread_since = remote.table("spreads"), schema.spread_since(remote.connection)
+        since = schema.measured_since(remote.connection)
+        self._histograms = Histograms(self._ask, self._rows, remote.table("measures"), since)
 
     @property
     def last_id(self) -> int:
@@ -109,51 +107,10 @@ class Figures:
         condition, given = where(wanted)
         return list(self._ask(_BY_ROW.format(table=self._rows, where=condition), given))
 
-    def measured(self, name: str, wanted: Filter) -> dict[str, Any] | None:
-        """Return the histogram of that name; a row that is there twice for now counts twice in it."""
-        column = MEASURED[name]
-        places = self._places(column, wanted)
-        if not places:
-            return None
-        spread = Spread(places)
-        condition, given = where(wanted)
-        ranked, cut = (", ".join(map(str, sorted(places))) or "0" for places in (spread.ranked, spread.cut))
-        place, bin_ = place_of(column), f"toInt64(floor(({column} - {{low:Float64}}) / {{width:Float64}}))"
-        within = f"{place} IN ({cut})"
-        sql = f"""
-            SELECT {place} AS at, {bin_} AS bin, count(), groupArrayIf(assumeNotNull({column}), at IN ({ranked}))
-            FROM {self._rows} {f"PREWHERE {within}" if condition == "1" else ""}
-            WHERE {column} > 0 AND {condition} AND {within} GROUP BY at, bin
-        """
-        return spread.told(self._ask(sql, given | {"low": spread.low, "width": spread.width or 1.0}))
-
-    def _places(self, column: str, wanted: Filter) -> list[Place]:
-        """Return how many values lie where: of whole days out of `spreads`, and of the rows before and after them."""
-        if self._spread_since is None or not only(wanted, "since", "until"):
-            return joined(self._places_of_rows(column, wanted))
-        since = self._spread_since.toordinal() - EPOCH
-        first = since if wanted.since is None else max(since, min(math.ceil(wanted.since / DAY), LAST_DAY))
-        last = None if wanted.until is None else min(math.floor(wanted.until / DAY), LAST_DAY)
-        if last is not None and last <= first:
-            return joined(self._places_of_rows(column, wanted))
-        until = "" if last is None else f"AND day < toDate({last})"
-        found: list[Sequence[Sequence[Any]]] = [
-            self._ask(
-                f"SELECT place, sum(number), min(low), max(high) FROM {self._spreads} "
-                f"WHERE measure = {{measure:String}} AND day >= toDate({first}) {until} GROUP BY place",
-                {"measure": column},
-            )
-        ]
-        if first and wanted.since != first * DAY:
-            found.append(self._places_of_rows(column, Filter(since=wanted.since, until=float(first * DAY))))
-        if last is not None and wanted.until != last * DAY:
-            found.append(self._places_of_rows(column, Filter(since=float(last * DAY), until=wanted.until)))
-        return joined(*found)
-
-    def _places_of_rows(self, column: str, wanted: Filter) -> Sequence[Sequence[Any]]:
-        condition, given = where(wanted)
-        chosen = f"FROM {self._rows} WHERE {column} > 0 AND {condition} GROUP BY at"
-        return self._ask(f"SELECT {place_of(column)} AS at, count(), min({column}), max({column}) {chosen}", given)
+    def measured(self, names: Sequence[str], wanted: Filter) -> dict[str, dict[str, Any] | None]:
+        """Return the histograms of those names."""
+        found = self._histograms.of([MEASURED[name] for name in names], wanted)
+        return {name: found[MEASURED[name]] for name in names}
 
     def span(self, wanted: Filter) -> tuple[float, float] | None:
         """Return when the first and the last of the rows began, None without any; epoch seconds."""

@@ -6,9 +6,11 @@
   each in another place: microseconds, and in its last bits the number of the meter_dir.
 - `minutes` holds sums by minute, model, provider, credential and host, which a view adds up as rows arrive. A batch
   that is sent again carries its token again, by which the server leaves it out of these sums too.
-- `spreads` counts by day how many values of a measure have the same first bits, so that a histogram of them all need
-  not read them all. It tells of the days after the one on which it was made, of all days where the tables have it from
-  the first.
+- `measures` has the values of a measure in their order, as far as their first bits tell, with their number by day: a
+  histogram of them all reads the numbers, and the values at the edges of its bins. It tells of the days after the one
+  on which it was made, of all days where the tables have it from the first.
+- `by_model`, a projection of `exchanges`, has the measures in the order of model, provider, credential and host. It is
+  of the rows that came since it was made.
 - `sources` numbers the meter_dirs: the id of a row is that number and the row's id there.
 
 A step that has been released is never edited: a change is a new step.
@@ -29,7 +31,8 @@ from mitmeter.fleet.connection import NO_DATABASE, NO_RIGHT, NO_TABLE, READONLY,
 from mitmeter.store.rows import COLUMNS
 from mitmeter.store.schema import SchemaError
 
-VERSION = 2
+# No release has had version 2.
+VERSION = 3
 LOCAL_BITS = 33
 SOURCE_BITS = 10
 # A day that is over becomes one part, in which no row is twice and all turns of a session lie together.
@@ -97,6 +100,9 @@ _GRANULES = "index_granularity = 1024"
 # A block of this size holds some turns of a conversation, and is what reading one of them takes.
 _BLOCKS = "index_granularity = 64, min_compress_block_size = 8388608, max_compress_block_size = 16777216"
 
+# Reading the values at a bin's edge takes no more than those beside them.
+_FEW_VALUES = "index_granularity = 64"
+
 _SUMMED = (
     *("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens", "reasoning_tokens"),
     *("cost_usd", "duration_ms", "first_token_ms"),
@@ -133,24 +139,31 @@ _ADDED_UP = f"""
 
 
 # The measures are those of `mitmeter.store.figures`, the place is that of `mitmeter.fleet.spread`.
-_SPREAD = ("prompt_per_second", "tokens_per_second", "first_token_ms", "duration_ms")
-_SPREADS = """
+_MEASURED = ("prompt_per_second", "tokens_per_second", "first_token_ms", "duration_ms")
+_MEASURES = """
     day Date,
     measure LowCardinality(String),
     place UInt32,
     number SimpleAggregateFunction(sum, UInt64),
     low SimpleAggregateFunction(min, Float64),
-    high SimpleAggregateFunction(max, Float64)
+    high SimpleAggregateFunction(max, Float64),
+    values SimpleAggregateFunction(groupArrayArray, Array(Float64)) CODEC(ZSTD(1))
 """
-_SPREAD_OUT = f"""
+_LAID_OUT = f"""
     SELECT toDate(toDateTime(toInt64(greatest(0., least(started, 4102444800.))), 'UTC'), 'UTC') AS day, measure,
         toUInt32(bitShiftRight(reinterpretAsUInt64(value), 44)) AS place,
-        count() AS number, min(value) AS low, max(value) AS high
+        count() AS number, min(value) AS low, max(value) AS high, groupArray(value) AS values
     FROM {{table}}
-    ARRAY JOIN [{", ".join(f"'{name}'" for name in _SPREAD)}] AS measure,
-        [{", ".join(f"ifNull({name}, 0.)" for name in _SPREAD)}] AS value
+    ARRAY JOIN [{", ".join(f"'{name}'" for name in _MEASURED)}] AS measure,
+        [{", ".join(f"ifNull({name}, 0.)" for name in _MEASURED)}] AS value
     WHERE value > 0
     GROUP BY day, measure, place
+"""
+
+# What a histogram of one model's rows reads, not the rows of all.
+_BY_MODEL = f"""
+    SELECT model, provider, credential, host, started, day, {", ".join(_MEASURED)}
+    ORDER BY model, provider, credential, host
 """
 
 
@@ -161,18 +174,22 @@ def _added_up(table: str) -> str:
 
 def statements(address: Address, found: int = 0) -> Iterator[str]:
     """Yield the statements that lead from a version of the tables to this one, for one server or for a cluster."""
-    for step in (_first, _second)[found:]:
-        yield from step(address)
+    for version_of, step in ((1, _first), (3, _third)):
+        if found < version_of:
+            yield from step(address)
 
 
-def _second(address: Address) -> Iterator[str]:
+def _third(address: Address) -> Iterator[str]:
     database, on = quoted(address.database), f" ON CLUSTER {quoted(address.cluster)}" if address.cluster else ""
-    kept = f" TTL day + toIntervalDay({address.row_days})" if address.row_days else ""
-    order = f"PARTITION BY toYYYYMM(day) ORDER BY (measure, day, place){kept}"
-    yield from _table(address, "spreads", _SPREADS, "Aggregating", "", order, "cityHash64(place)")
     suffix = "_shard" if address.cluster else ""
-    view = _SPREAD_OUT.format(table=f"{database}.exchanges{suffix}")
-    yield f"CREATE MATERIALIZED VIEW IF NOT EXISTS {database}.spread_out{on} TO {database}.spreads{suffix} AS {view}"
+    rows = f"{database}.exchanges{suffix}"
+    yield f"ALTER TABLE {rows}{on} MODIFY SETTING deduplicate_merge_projection_mode = 'rebuild'"
+    yield f"ALTER TABLE {rows}{on} ADD PROJECTION IF NOT EXISTS by_model ({_BY_MODEL})"
+    kept = f" TTL day + toIntervalDay({address.row_days})" if address.row_days else ""
+    order = f"PARTITION BY toYYYYMM(day) ORDER BY (measure, place, day){kept}"
+    yield from _table(address, "measures", _MEASURES, "Aggregating", "", order, "cityHash64(place)", _FEW_VALUES)
+    view = _LAID_OUT.format(table=rows)
+    yield f"CREATE MATERIALIZED VIEW IF NOT EXISTS {database}.laid_out{on} TO {database}.measures{suffix} AS {view}"
 
 
 def _first(address: Address) -> Iterator[str]:
@@ -264,13 +281,13 @@ def versioned(address: Address) -> str:
 
 
 def summed_anew(address: Address) -> Iterator[str]:
-    """Yield the statements that add up `minutes` and `spreads` again, each exchange once."""
+    """Yield the statements that make `minutes` and `measures` again, each exchange once."""
     database, on = quoted(address.database), f" ON CLUSTER {quoted(address.cluster)}" if address.cluster else ""
     suffix = "_shard" if address.cluster else ""
     yield f"TRUNCATE TABLE {database}.minutes{suffix}{on}"
     yield f"INSERT INTO {database}.minutes {_added_up(f'{database}.exchanges FINAL')}"
-    yield f"TRUNCATE TABLE {database}.spreads{suffix}{on}"
-    yield f"INSERT INTO {database}.spreads {_SPREAD_OUT.format(table=f'{database}.exchanges FINAL')}"
+    yield f"TRUNCATE TABLE {database}.measures{suffix}{on}"
+    yield f"INSERT INTO {database}.measures {_LAID_OUT.format(table=f'{database}.exchanges FINAL')}"
 
 
 def prepare(connection: Connection) -> None:
@@ -293,13 +310,13 @@ def prepare(connection: Connection) -> None:
         connection.command(statement)
 
 
-def spread_since(connection: Connection) -> date | None:
-    """Return the first day of which `spreads` tells everything, None where there is no such table."""
-    told = f"min(version), minIf(since, version >= 2), max(version) FROM {quoted(connection.address.database)}.versions"
+def measured_since(connection: Connection) -> date | None:
+    """Return the first day of which `measures` tells everything, None where there is no such table."""
+    told = f"min(version), minIf(since, version >= 3), max(version) FROM {quoted(connection.address.database)}.versions"
     [[first, since, last]] = connection.query(f"SELECT {told}")
-    if last < 2:
+    if last < 3:
         return None
-    return date(1970, 1, 1) if first >= 2 else since.date() + timedelta(days=1)
+    return date(1970, 1, 1) if first >= 3 else since.date() + timedelta(days=1)
 
 
 def version(connection: Connection) -> int:
