@@ -6,13 +6,13 @@ same. A row that is there twice for now counts twice.
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import date
 from itertools import chain
 from typing import Any
 
 from mitmeter.fleet.course import only
-from mitmeter.fleet.places import Ask, Days, Fetched, Part, Rows, by_measure
+from mitmeter.fleet.places import Ask, Days, Part, Rows
 from mitmeter.fleet.spread import Places, Spread, joined
 from mitmeter.fleet.wanted import where
 from mitmeter.store.filters import Filter
@@ -36,38 +36,48 @@ class Histograms:
 
     def of(self, measures: Sequence[str], wanted: Filter) -> dict[str, dict[str, Any] | None]:
         """Return the histogram of each measure, None where there is no value."""
-        parts = list(self._parts(measures, wanted))
-        if len(parts) == 1 and isinstance(parts[0], Fetched):
-            return {measure: histogram(Listed(values)) for measure, values in parts[0].values.items()}
-        placed = by_measure(measures, chain.from_iterable(part.places() for part in parts))
-        some = {measure: [Places(*columns) for columns in found if columns[0]] for measure, found in placed.items()}
-        spreads = {measure: Spread(joined(places)) for measure, places in some.items() if places}
-        read = by_measure(measures, chain.from_iterable(part.cut(spreads) for part in parts))
-        return {measure: spreads[measure].told(read[measure]) if measure in spreads else None for measure in measures}
+        days, others = self._split(wanted)
+        parts: list[Part] = [] if days is None else [Days(self._ask, self._measures, measures, days)]
+        beside: dict[str, list[float]] = {measure: [] for measure in measures}
+        for rows in others:
+            fetched = self._values(measures, rows)
+            if fetched is None:
+                parts.append(Rows(self._ask, self._rows, measures, *where(rows)))
+            else:
+                beside = {measure: sorted(chain(some, fetched[measure])) for measure, some in beside.items()}
+        places: dict[str, list[Places]] = {}
+        for measure, found in chain.from_iterable(part.places() for part in parts):
+            places.setdefault(measure, []).append(found)
+        spreads = {measure: Spread(joined(some), beside[measure]) for measure, some in places.items()}
+        read: dict[str, list[tuple[Sequence[int], Sequence[float]]]] = {measure: [] for measure in spreads}
+        for measure, numbers, values in chain.from_iterable(part.cut(spreads) for part in parts):
+            read[measure].append((numbers, values))
+        return {
+            measure: spreads[measure].told(read[measure]) if measure in spreads else histogram(Listed(values))
+            for measure, values in beside.items()
+        }
 
-    def _parts(self, measures: Sequence[str], wanted: Filter) -> Iterator[Part]:
-        """Yield the whole days, and the rows before and after them."""
+    def _split(self, wanted: Filter) -> tuple[str | None, list[Filter]]:
+        """Return the condition for whole days, None without any, and the rows before and after them."""
         first, last = self._since, None
         if first is not None and wanted.since is not None:
             first = max(first, min(math.ceil(wanted.since / DAY), LAST_DAY))
         if wanted.until is not None:
             last = min(math.floor(wanted.until / DAY), LAST_DAY)
         if first is None or (last is not None and last <= first) or not only(wanted, "since", "until"):
-            yield self._of_rows(measures, wanted)
-            return
-        within = f"day >= toDate({first})" + ("" if last is None else f" AND day < toDate({last})")
-        yield Days(self._ask, self._measures, measures, within)
+            return None, [wanted]
+        others = []
         if first and wanted.since != first * DAY:
-            yield self._of_rows(measures, Filter(since=wanted.since, until=float(first * DAY)))
+            others.append(Filter(since=wanted.since, until=float(first * DAY)))
         if last is not None and wanted.until != last * DAY:
-            yield self._of_rows(measures, Filter(since=float(last * DAY), until=wanted.until))
+            others.append(Filter(since=float(last * DAY), until=wanted.until))
+        return f"day >= toDate({first})" + ("" if last is None else f" AND day < toDate({last})"), others
 
-    def _of_rows(self, measures: Sequence[str], wanted: Filter) -> Part:
-        """Return what the rows have, or, of too many, what asks for it."""
+    def _values(self, measures: Sequence[str], wanted: Filter) -> dict[str, Sequence[float]] | None:
+        """Return what rows have of each measure, None where there are too many of them."""
         condition, given = where(wanted)
         some = f"SELECT {', '.join(measures)} FROM {self._rows} WHERE {condition} LIMIT {AT_HAND + 1}"
         values = (f"arraySort(groupArrayIf(assumeNotNull({measure}), {measure} > 0))" for measure in measures)
-        [[number, *found]] = self._ask(f"SELECT count(), {', '.join(values)} FROM ({some})", given)
-        if number > AT_HAND:
-            return Rows(self._ask, self._rows, measures, condition, given)
-        return Fetched(dict(zip(measures, found, strict=True)))
+        told = (f"if(count() > {AT_HAND}, [], {found})" for found in values)
+        [[number, *sequences]] = self._ask(f"SELECT count(), {', '.join(told)} FROM ({some})", given)
+        return None if number > AT_HAND else dict(zip(measures, sequences, strict=True))

@@ -9,8 +9,8 @@
 - `measures` has the values of a measure in their order, as far as their first bits tell, with their number by day: a
   histogram of them all reads the numbers, and the values at the edges of its bins. It tells of the days after the one
   on which it was made, of all days where the tables have it from the first.
-- `by_model`, a projection of `exchanges`, has the measures in the order of model, provider, credential and host. It is
-  of the rows that came since it was made.
+- `by_model`, a projection of `exchanges`, has the measures in the order of outcome, provider, model, credential and
+  host. It is of the rows that came since it was made.
 - `sources` numbers the meter_dirs: the id of a row is that number and the row's id there.
 
 A step that has been released is never edited: a change is a new step.
@@ -28,6 +28,7 @@ from msgspec.structs import fields
 from mitmeter.exchange import Client, Exchange, Sizes, Timing, Usage
 from mitmeter.fleet.address import Address
 from mitmeter.fleet.connection import NO_DATABASE, NO_RIGHT, NO_TABLE, READONLY, Connection, FleetError
+from mitmeter.fleet.spread import place_of
 from mitmeter.store.rows import COLUMNS
 from mitmeter.store.schema import SchemaError
 
@@ -138,12 +139,12 @@ _ADDED_UP = f"""
 """
 
 
-# The measures are those of `mitmeter.store.figures`, the place is that of `mitmeter.fleet.spread`.
+# Those of `mitmeter.store.figures`.
 _MEASURED = ("prompt_per_second", "tokens_per_second", "first_token_ms", "duration_ms")
 _MEASURES = """
     day Date,
     measure LowCardinality(String),
-    place UInt32,
+    place UInt16,
     number SimpleAggregateFunction(sum, UInt64),
     low SimpleAggregateFunction(min, Float64),
     high SimpleAggregateFunction(max, Float64),
@@ -151,7 +152,7 @@ _MEASURES = """
 """
 _LAID_OUT = f"""
     SELECT toDate(toDateTime(toInt64(greatest(0., least(started, 4102444800.))), 'UTC'), 'UTC') AS day, measure,
-        toUInt32(bitShiftRight(reinterpretAsUInt64(value), 44)) AS place,
+        {place_of("value")} AS place,
         count() AS number, min(value) AS low, max(value) AS high, groupArray(value) AS values
     FROM {{table}}
     ARRAY JOIN [{", ".join(f"'{name}'" for name in _MEASURED)}] AS measure,
@@ -160,10 +161,10 @@ _LAID_OUT = f"""
     GROUP BY day, measure, place
 """
 
-# What a histogram of one model's rows reads, not the rows of all.
+# What a histogram of errors, of one provider or of one model reads, not the rows of all. What has few values is first.
 _BY_MODEL = f"""
-    SELECT model, provider, credential, host, started, day, {", ".join(_MEASURED)}
-    ORDER BY model, provider, credential, host
+    SELECT outcome, provider, model, credential, host, started, day, {", ".join(_MEASURED)}
+    ORDER BY outcome, provider, model, credential, host
 """
 
 
