@@ -102,7 +102,7 @@ _GRANULES = "index_granularity = 1024"
 _BLOCKS = "index_granularity = 64, min_compress_block_size = 8388608, max_compress_block_size = 16777216"
 
 # Reading the values at a bin's edge takes no more than those beside them.
-_FEW_VALUES = "index_granularity = 64"
+_FEW_VALUES = "index_granularity = 16, min_compress_block_size = 4096"
 
 _SUMMED = (
     *("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens", "reasoning_tokens"),
