@@ -1,6 +1,7 @@
 """What the page asks is answered alike by a meter_dir and by the fleet that has its rows."""
 
 from collections.abc import Callable, Iterator
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,7 @@ import pytest
 from test_contract import ship
 from traffic import START, fill
 
-from mitmeter.fleet import histograms
+from mitmeter.fleet import histograms, schema
 from mitmeter.fleet.address import address
 from mitmeter.fleet.connection import Connection
 from mitmeter.fleet.figures import Figures
@@ -157,6 +158,10 @@ def test_days_before_the_measures_were_laid_out_are_read(tmp_path: Path, inside:
             Filter(model=("o*",)),
         ):
             same_histograms(facts, Figures(remote), wanted)
+        for statement in schema.summed_anew(address(inside)):
+            connection.command(statement)
+        assert schema.measured_since(connection) == date(1970, 1, 2)
+        same_histograms(facts, Figures(remote), Filter())
 
 
 DAYS = [
@@ -197,3 +202,12 @@ def test_merged_parts_tell_the_same_of_a_model(tmp_path: Path, inside: str) -> N
         connection.query(f"SELECT duration_ms {by_model}")
         for wanted in (Filter(model=("one",)), Filter(model=("*",)), Filter(provider=("anthropic",))):
             same_histograms(facts, Figures(remote), wanted)
+    with Store(folder / "meter.db") as store:
+        gone = next(row for row in store.rows() if row.exchange.model == "one").exchange.credential
+        store.connection.execute("DELETE FROM exchanges WHERE credential = ?", [gone])
+        store.connection.commit()
+        connection.command(f"DELETE FROM {database}.exchanges WHERE credential = '{gone}'")
+        facts = Facts(store.connection)
+        facts.catch_up()
+        with Remote(address(inside)) as remote:
+            same_histograms(facts, Figures(remote), Filter(model=("one",)))

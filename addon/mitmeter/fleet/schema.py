@@ -161,6 +161,9 @@ _LAID_OUT = f"""
     GROUP BY day, measure, place
 """
 
+# Rows that a merge or a deletion leaves out are left out of projections, too.
+_PROJECTIONS = "deduplicate_merge_projection_mode = 'rebuild', lightweight_mutation_projection_mode = 'rebuild'"
+
 # What a histogram of errors, of one provider or of one model reads, not the rows of all. What has few values is first.
 _BY_MODEL = f"""
     SELECT outcome, provider, model, credential, host, started, day, {", ".join(_MEASURED)}
@@ -184,7 +187,7 @@ def _third(address: Address) -> Iterator[str]:
     database, on = quoted(address.database), f" ON CLUSTER {quoted(address.cluster)}" if address.cluster else ""
     suffix = "_shard" if address.cluster else ""
     rows = f"{database}.exchanges{suffix}"
-    yield f"ALTER TABLE {rows}{on} MODIFY SETTING deduplicate_merge_projection_mode = 'rebuild'"
+    yield f"ALTER TABLE {rows}{on} MODIFY SETTING {_PROJECTIONS}"
     yield f"ALTER TABLE {rows}{on} ADD PROJECTION IF NOT EXISTS by_model ({_BY_MODEL})"
     kept = f" TTL day + toIntervalDay({address.row_days})" if address.row_days else ""
     order = f"PARTITION BY toYYYYMM(day) ORDER BY (measure, place, day){kept}"
@@ -282,13 +285,16 @@ def versioned(address: Address) -> str:
 
 
 def summed_anew(address: Address) -> Iterator[str]:
-    """Yield the statements that make `minutes` and `measures` again, each exchange once."""
+    """Yield the statements that make `minutes`, `measures` and `by_model` again of all rows, each exchange once."""
     database, on = quoted(address.database), f" ON CLUSTER {quoted(address.cluster)}" if address.cluster else ""
     suffix = "_shard" if address.cluster else ""
     yield f"TRUNCATE TABLE {database}.minutes{suffix}{on}"
     yield f"INSERT INTO {database}.minutes {_added_up(f'{database}.exchanges FINAL')}"
     yield f"TRUNCATE TABLE {database}.measures{suffix}{on}"
     yield f"INSERT INTO {database}.measures {_LAID_OUT.format(table=f'{database}.exchanges FINAL')}"
+    # They tell of all days from now on.
+    yield f"INSERT INTO {database}.versions (version, since) VALUES ({VERSION}, toDateTime64(0, 6, 'UTC'))"
+    yield f"ALTER TABLE {database}.exchanges{suffix}{on} MATERIALIZE PROJECTION by_model"
 
 
 def prepare(connection: Connection) -> None:
