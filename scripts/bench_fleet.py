@@ -222,6 +222,7 @@ def outage(folder: Path, each: int) -> None:
     echo(f"rows, input, output here   {found.here}")
     echo(f"the same there, FINAL      {found.there}, {found.copies} copies not merged yet")
     echo(f"requests, input by minutes {found.minutes}")
+    echo(f"durations in measures      {found.durations}")
     echo(f"drained {found.drained_s:.1f} s after the last exchange")
     told = (
         *(("without a fleet", alone, ()), ("in an outage, proxies that send", found.load, ("0", "1", "2"))),
@@ -233,7 +234,8 @@ def outage(folder: Path, each: int) -> None:
         )
         echo(f"{name:32} {shares}")
     echo("RSS at 30 % and at the end: " + ", ".join(f"{early:.0f} {late:.0f} MiB" for early, late in found.resident_mb))
-    if not (found.here[0] == found.asked and found.there == found.here and found.minutes == found.here[:2]):
+    once = found.there == found.here and found.minutes == found.here[:2]
+    if not (once and found.here[0] == found.asked and found.durations == (found.asked, found.asked)):
         raise SystemExit("rows are missing, or there twice")
 
 

@@ -55,6 +55,8 @@ class Outage:
     here: tuple[int, int, int]
     there: tuple[int, int, int]
     minutes: tuple[int, int]
+    # How many durations `measures` has, by its numbers and by its values.
+    durations: tuple[int, int]
     copies: int
     load: Load
     drained_s: float
@@ -162,7 +164,10 @@ def told(
     summed = "count(), sum(input_tokens), sum(output_tokens)"
     [there] = connection.query(f"SELECT {summed} FROM mitmeter.exchanges FINAL")
     [minutes] = connection.query("SELECT sum(requests), sum(input_tokens) FROM mitmeter.minutes")
+    told = "sum(number), sum(length(values)) FROM mitmeter.measures"
+    [durations] = connection.query(f"SELECT {told} WHERE measure = 'duration_ms'")
     [[rows]] = connection.query("SELECT count() FROM mitmeter.exchanges")
     asked, copies = each * len(folders), int(rows) - int(there[0])
     told_there, told_minutes = (int(there[0]), int(there[1]), int(there[2])), (int(minutes[0]), int(minutes[1]))
-    return Outage(asked, (here[0], here[1], here[2]), told_there, told_minutes, copies, load, drained_s, resident)
+    kept = (int(durations[0]), int(durations[1]))
+    return Outage(asked, (here[0], here[1], here[2]), told_there, told_minutes, kept, copies, load, drained_s, resident)

@@ -18,3 +18,4 @@ def test_every_row_is_there_once(tmp_path: Path) -> None:
     assert found.here[0] == found.asked == 4 * each
     assert found.there == found.here
     assert found.minutes == found.here[:2]
+    assert found.durations == (found.here[0], found.here[0])
