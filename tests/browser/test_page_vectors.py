@@ -215,3 +215,25 @@ def test_a_stream_as_it_is_read(vector: dict[str, Any]) -> None:
     if tools := sum(block.kind == "tool" for block in blocks):
         said["tool"] = tools
     assert said == ours(f"chat: {name}", vector["expect"])
+
+
+def test_what_a_chart_draws_has_colours_of_its_own(page: Any) -> None:
+    """Of many models those in the table came first, and there are eight colours."""
+    script = f"""async ([listed, drawn]) => {{
+        const {{ claim, swatch, series }} = await import("{ORIGIN}/series.js");
+        document.body.replaceChildren(...listed.map(swatch));
+        claim(drawn);
+        return [drawn.map(series), [...document.querySelectorAll(".swatch")].map((node) => node.className)];
+    }}"""
+    listed = [f"model-{number}" for number in range(12)]
+    drawn = [*listed[:2], *(f"other-{number}" for number in range(5)), None]
+    colours, swatches = page.evaluate(script, [listed, drawn])
+    assert sorted(colours) == list(range(1, 9))
+    assert swatches == [f"swatch series-{colours[0]}", f"swatch series-{colours[1]}", *["swatch series-0"] * 10]
+
+
+@pytest.mark.parametrize(
+    ("usd", "shown"), [(0.00001, "<$0.0001"), (0.0123, "$0.0123"), (99.5, "$99.5000"), (58341.94, "$58,341.94")]
+)
+def test_a_cost_is_written(page: Any, usd: float, shown: str) -> None:
+    assert call(page, "format.js", "cost", usd) == shown

@@ -5,7 +5,7 @@ import * as format from "./format.js";
 import { drawHistogram } from "./histogram.js";
 import { keep, kept } from "./kept.js";
 import { drawOverTime } from "./over_time.js";
-import { series } from "./series.js";
+import { claim } from "./series.js";
 import { showAdding, showTotals } from "./totals.js";
 
 const HISTOGRAMS = [
@@ -33,7 +33,7 @@ export class Charts {
 
   /** Show what the server said of the rows; `lines` is null where it says nothing. */
   show(told, lines) {
-    (told.models ?? []).forEach((one) => series(one.model));
+    claim((lines?.series ?? []).filter((line) => !line.rest).map((line) => line.name));
     this.told = told;
     this.lines = lines;
     at("totals").removeAttribute("aria-busy");

@@ -45,7 +45,9 @@ export class Filters {
   #chip(name, value) {
     const shown = TIMES.has(name) ? new Date(value).toLocaleString() : value;
     const drop = () => this.changed(set({ ...this.current }, name, ""));
-    return el("span", { class: "chip" }, el("b", {}, SHOWN[name] ?? name), ` ${shown}`, button("×", drop, { "aria-label": `Remove the filter ${name}` }));
+    // A time that passed is an instant, or how long ago.
+    const told = name === "since" && !/^\d+[a-z]+$/.test(value) ? name : (SHOWN[name] ?? name);
+    return el("span", { class: "chip" }, el("b", {}, told), ` ${shown}`, button("×", drop, { "aria-label": `Remove the filter ${name}` }));
   }
 }
 

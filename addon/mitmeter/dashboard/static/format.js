@@ -3,6 +3,7 @@
 export const ABSENT = "-";
 const UNITS = ["KB", "MB", "GB", "TB"];
 const whole = new Intl.NumberFormat();
+const cents = new Intl.NumberFormat(undefined, { minimumFractionDigits: 2, maximumFractionDigits: 2 });
 const short = new Intl.NumberFormat(undefined, { notation: "compact", maximumFractionDigits: 1 });
 
 export const known = (value) => value !== null && value !== undefined && value >= 0;
@@ -32,6 +33,9 @@ export function duration(ms) {
   return hours ? `${hours}h ${pad(minutes)}m` : `${minutes}m ${pad(seconds % 60)}s`;
 }
 
+/** The same where there is little room: `56.9s`. */
+export const brief = (ms) => (ms >= 9995 && ms < 59_950 ? `${(ms / 1000).toFixed(1)}s` : duration(ms));
+
 /** Milliseconds as `153 ms`, from a second on as a duration. */
 export function moment(ms) {
   if (!known(ms)) return ABSENT;
@@ -58,11 +62,11 @@ export function drafted(drawn, accepted) {
   return `${((accepted / drawn) * 100).toFixed(1)}% (${accepted}/${drawn})`;
 }
 
-/** `$0.0123` */
+/** `$0.0123`, `$12,345.67` */
 export function cost(usd) {
   if (!known(usd)) return ABSENT;
   if (usd > 0 && usd < 0.0001) return "<$0.0001";
-  return `$${usd.toFixed(usd < 100 ? 4 : 2)}`;
+  return `$${usd < 100 ? usd.toFixed(4) : cents.format(usd)}`;
 }
 
 /** `3 errors` */

@@ -7,8 +7,20 @@ const given = new Map();
 
 /** 1 to 8 by the name, or the next that is free; 0 where none is. */
 export function series(model) {
-  if (!given.has(model)) given.set(model, free(hash(model ?? "")));
-  return given.get(model);
+  const name = model ?? "";
+  if (!given.has(name)) given.set(name, free(hash(name)));
+  return given.get(name);
+}
+
+/** Have each of these, at most 8, in a colour: where none is free, that of a model which is not among them. */
+export function claim(models) {
+  const names = new Set(models.map((model) => model ?? ""));
+  for (const name of names) {
+    if (series(name)) continue;
+    const [other, colour] = [...given].find(([one, has]) => has && !names.has(one)) ?? [];
+    if (colour) given.set(name, colour).set(other, 0);
+  }
+  for (const node of document.querySelectorAll(".swatch[data-model]")) node.className = painted(node.dataset.model);
 }
 
 function free(first) {
@@ -22,5 +34,7 @@ function free(first) {
 
 const hash = (name) => [...name].reduce((sum, letter) => (sum * 31 + letter.codePointAt(0)) % 65_521, 7);
 
+const painted = (model) => `swatch series-${series(model)}`;
+
 /** A small square in the model's colour. */
-export const swatch = (model) => el("span", { class: `swatch series-${series(model)}`, "aria-hidden": "true" });
+export const swatch = (model) => el("span", { class: painted(model), "data-model": model ?? "", "aria-hidden": "true" });

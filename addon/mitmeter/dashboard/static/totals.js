@@ -26,7 +26,7 @@ export function showTotals(node, told) {
     figure("Failed", whole(failed), `${format.many(told.errors, "error")} · ${format.count(told.aborted)} cut`, failed ? "troubled" : ""),
     format.known(told.total_cost_usd) && figure("Cost", format.cost(told.total_cost_usd), "where known"),
     spread("First token", told.first_token_histogram, format.moment),
-    spread("Duration", told.duration_histogram, format.duration),
+    spread("Duration", told.duration_histogram, format.brief),
     spread("Generation, t/s", told.gen_histogram, format.roughly));
 }
 
