@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from mitmeter.fleet.address import address
 from mitmeter.fleet.connection import Connection
-from mitmeter.fleet.spread import FIRST, PLACES, SHIFT, Places, Spread, begin, joined, place_of
+from mitmeter.fleet.spread import FIRST, PLACES, SHIFT, Places, Ranked, Spread, begin, joined, place_of
 from mitmeter.store.histogram import Listed, bin_of, histogram
 
 SPEEDS = st.floats(min_value=0, max_value=math.inf, exclude_min=True, exclude_max=True) | st.sampled_from(
@@ -30,18 +30,23 @@ def placed(values: Sequence[float]) -> Places:
     return Places(min(values), max(values), sorted(number), [number[at] for at in sorted(number)])
 
 
-def read(spread: Spread, values: Sequence[float]) -> tuple[list[int], list[float]]:
+def read(spread: Spread, values: Sequence[float]) -> tuple[list[int], list[Ranked]]:
     """As the server answers."""
     bins = [0] * spread.bins
     for value in values:
         if place(value) in spread.cut:
             bins[bin_of(value, spread.low, spread.width, spread.bins)] += 1
-    return bins, [value for value in values if place(value) in spread.ranked]
+    ranked = []
+    for at in spread.ranked:
+        there = sorted(value for value in values if place(value) == at)
+        first, many = spread.window(at, len(there))
+        ranked.append(Ranked(at, first, there[first : first + many]))
+    return bins, ranked
 
 
 def told(parts: Sequence[Sequence[float]], beside: Sequence[float] = ()) -> object:
     spread = Spread(joined([placed(values) for values in parts]), sorted(beside))
-    return spread.told([read(spread, values) for values in parts])
+    return spread.told([read(spread, values) for values in parts] if spread.width else [])
 
 
 @pytest.mark.parametrize(
@@ -94,7 +99,9 @@ def test_the_server_counts_places_alike(inside: str) -> None:
 def test_few_are_read() -> None:
     values = [number * 0.6 for number in range(1, 100_001)]
     spread = Spread(placed(values))
-    assert sum(read(spread, values)[0]) < 10_000
+    bins, ranked = read(spread, values)
+    assert sum(bins) < 10_000
+    assert sum(len(one.values) for one in ranked) == 6
 
 
 def test_rows_that_went_meanwhile_leave_a_histogram() -> None:

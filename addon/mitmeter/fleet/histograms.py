@@ -11,9 +11,9 @@ from datetime import date
 from itertools import chain
 from typing import Any
 
-from mitmeter.fleet.course import only
-from mitmeter.fleet.places import Ask, Days, Part, Rows
-from mitmeter.fleet.spread import Places, Spread, joined
+from mitmeter.fleet.course import Ask, only
+from mitmeter.fleet.places import Days, Part, Rows
+from mitmeter.fleet.spread import Places, Ranked, Spread, joined
 from mitmeter.fleet.wanted import where
 from mitmeter.store.filters import Filter
 from mitmeter.store.histogram import Listed, histogram
@@ -49,7 +49,7 @@ class Histograms:
         for measure, found in chain.from_iterable(part.places() for part in parts):
             places.setdefault(measure, []).append(found)
         spreads = {measure: Spread(joined(some), beside[measure]) for measure, some in places.items()}
-        read: dict[str, list[tuple[Sequence[int], Sequence[float]]]] = {measure: [] for measure in spreads}
+        read: dict[str, list[tuple[Sequence[int], Sequence[Ranked]]]] = {measure: [] for measure in spreads}
         for measure, numbers, values in chain.from_iterable(part.cut(spreads) for part in parts):
             read[measure].append((numbers, values))
         return {

@@ -8,9 +8,9 @@ value what `mitmeter.store.histogram` makes of all of them. Pure.
 import math
 import struct
 from bisect import bisect_left, bisect_right
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
-from itertools import accumulate, pairwise
+from itertools import accumulate, chain, pairwise
 from typing import Any, NamedTuple
 
 from mitmeter.store.histogram import RANKS, bin_of, bins_for
@@ -56,10 +56,18 @@ def joined(some: Sequence[Places]) -> Places:
     return Places(low, high, at, [number[one] for one in at])
 
 
+class Ranked(NamedTuple):
+    """Of the values that a reading has in a place, in ascending order, those from the `first` on."""
+
+    at: int
+    first: int
+    values: Sequence[float]
+
+
 class Spread:
     """Of values by their places, of which there is at least one, and of others `beside` them, in ascending order.
 
-    `cut` are the places whose values are to be read: those between two bins, and those of percentiles, the `ranked`.
+    `cut` are the places between two bins, and of the `ranked` some values are to be read, for percentiles.
     """
 
     def __init__(self, places: Places, beside: Sequence[float] = ()) -> None:
@@ -69,18 +77,32 @@ class Spread:
         self.low, self.high = min((places.low, *beside[:1])), max((places.high, *beside[-1:]))
         self.bins = bins_for(self._number)
         self.width = (self.high - self.low) / self.bins
-        segments = {self._segment(order) for rank in RANKS for order in self._around(rank)[:2]}
-        self.ranked = {self._at[one] for one in segments if one < len(self._at)} if self.width else set()
+        self._orders: dict[int, list[int]] = defaultdict(list)
+        for order in {order for rank in RANKS for order in self._around(rank)[:2]}:
+            segment = self._segment(order)
+            self._orders[segment].append(order - self._before(segment))
+        self.ranked = sorted(self._at[segment] for segment in self._orders if segment < len(self._at))
         # The first place that has, or may have, a value of each bin.
         inner = range(1, self.bins) if self.width else ()
         self._begins = [bisect_left(self._at, bin_, key=lambda at: self._bin(_last(at))) for bin_ in inner]
         first = {self._at[one] for one in self._begins if one < len(self._at)}
-        self.cut = self.ranked | {at for at in first if self._bin(begin(at)) != self._bin(_last(at))}
+        self.cut = {at for at in first if self._bin(begin(at)) != self._bin(_last(at))}
 
-    def told(self, read: Iterable[tuple[Sequence[int], Sequence[float]]]) -> dict[str, Any]:
-        """Return the histogram; `read` are numbers by bin of values that are cut, and the values that are ranked."""
+    def window(self, at: int, number: int) -> tuple[int, int]:
+        """Return which of the so many values that a reading has in a ranked place decide: the first, and how many."""
+        segment = bisect_left(self._at, at)
+        orders = self._orders[segment]
+        # As many as that may come before one of them.
+        others = self._before(segment + 1) - self._before(segment) - number
+        first = max(0, min(orders) - others)
+        return first, max(orders) + 1 - first
+
+    def told(self, read: Iterable[tuple[Sequence[int], Sequence[Ranked]]]) -> dict[str, Any]:
+        """Return the histogram; `read` are numbers by bin of values that are cut, and some that are ranked."""
         found = list(read)
-        values = sorted(value for _, some in found for value in some)
+        values: dict[int, list[Ranked]] = defaultdict(list)
+        for ranked in (one for _, some in found for one in some):
+            values[ranked.at].append(ranked)
         told: dict[str, Any] = {"min": self.low, "max": self.high}
         if not self.width:
             return {"bins": [self._number], "binSize": 0, **told, **{f"p{rank}": self.low for rank in RANKS}}
@@ -108,28 +130,27 @@ class Spread:
         return self._ends[segment] + bisect_left(self._beside, self._since(segment))
 
     def _since(self, segment: int) -> float:
+        if segment > len(self._at):
+            return math.inf
         return begin(self._at[segment - 1] + 1) if segment else 0.0
 
     def _segment(self, order: int) -> int:
         """Return the segment that has the value of that order; the last is what is beside after all places."""
         return bisect_right(range(1, len(self._at) + 1), order, key=self._before)
 
-    def _percentile(self, rank: int, values: Sequence[float]) -> float:
+    def _percentile(self, rank: int, values: dict[int, list[Ranked]]) -> float:
         below, above, part = self._around(rank)
         first, second = self._value(below, values), self._value(above, values)
         return first + part * (second - first)
 
-    def _value(self, order: int, values: Sequence[float]) -> float:
+    def _value(self, order: int, values: dict[int, list[Ranked]]) -> float:
         segment = self._segment(order)
-        since = self._since(segment)
-        until = self._since(segment + 1) if segment < len(self._at) else math.inf
-        some = sorted(
-            value
-            for sequence in (values, self._beside)
-            for value in sequence[bisect_left(sequence, since) : bisect_left(sequence, until)]
-        )
+        since, until = (bisect_left(self._beside, self._since(one)) for one in (segment, segment + 1))
+        ranked = values[self._at[segment]] if segment < len(self._at) else []
+        some = sorted(chain(self._beside[since:until], *(one.values for one in ranked)))
+        place = order - self._before(segment) - sum(one.first for one in ranked)
         # Rows may have come or gone between the two readings.
-        return some[min(order - self._before(segment), len(some) - 1)] if some else begin(self._at[segment])
+        return some[max(0, min(place, len(some) - 1))] if some else begin(self._at[segment])
 
 
 def _last(place: int) -> float:
