@@ -84,6 +84,7 @@ def test_three_responses_are_three_rows(proxy: Mitm, deflate: bool) -> None:
     for number, row in enumerate(found, 1):
         assert (row["provider"], row["api"], row["model"]) == ("openai", "realtime", "gpt-realtime")
         assert (row["outcome"], row["finish"], row["status"]) == ("complete", "completed", 101)
+        assert row["credential"].startswith("k_")
         timing = row["timing"]
         assert 55 <= timing["first_byte_ms"] <= timing["first_token_ms"] <= timing["duration_ms"] <= 5000
         assert timing["duration_ms"] >= 60 + 5 * WORDS

@@ -33,6 +33,9 @@ SIGNED = (
         pytest.param((("api-key", KEY),), "", id="api-key"),
         pytest.param((("X-Goog-Api-Key", KEY),), "", id="x-goog-api-key"),
         pytest.param((("X-Litellm-Api-Key", KEY),), "", id="a gateway's"),
+        pytest.param(
+            (("Sec-WebSocket-Protocol", f"realtime, openai-insecure-api-key.{KEY}, beta"),), "", id="a browser's socket"
+        ),
         pytest.param((("Helicone-Auth", f"Bearer {KEY}"),), "", id="another gateway's"),
         pytest.param((), f"alt=sse&key={KEY}", id="query key"),
         pytest.param((), f"api_key={KEY}", id="query api_key"),
@@ -54,6 +57,7 @@ def test_the_same_key_has_the_same_hash(headers: Headers, query: str) -> None:
         pytest.param((("Authorization", ""),), "", id="empty"),
         pytest.param((("Authorization", "  "),), "", id="blank"),
         pytest.param((("Cookie", "session=1"),), "", id="a cookie"),
+        pytest.param((("Sec-WebSocket-Protocol", "realtime, openai-beta.realtime-v1"),), "", id="no key offered"),
         pytest.param((("Proxy-Authorization", "Basic eDp5"),), "", id="a proxy's"),
         pytest.param((), "key=", id="an empty query key"),
     ],

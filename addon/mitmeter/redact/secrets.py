@@ -8,15 +8,16 @@ import binascii
 import hmac
 from collections.abc import Iterable
 from functools import lru_cache
+from itertools import chain
 from urllib.parse import parse_qsl
 
 from mitmeter.exchange import Headers
 from mitmeter.redact.headers import is_sensitive
+from mitmeter.redact.values import of_protocols
 
 _FIRST = ("authorization", "x-api-key", "api-key", "x-goog-api-key")
-_NOT_A_KEY = frozenset(
-    ("cookie", "cookie2", "proxy-authorization", "sec-websocket-protocol", "x-csrf-token", "x-xsrf-token")
-)
+_OFFERED = "sec-websocket-protocol"
+_NOT_A_KEY = frozenset(("cookie", "cookie2", "proxy-authorization", _OFFERED, "x-csrf-token", "x-xsrf-token"))
 _NEVER = 100
 _SCHEMES = frozenset(("bearer", "basic", "token", "apikey", "key"))
 _QUERY = ("key", "api_key", "api-key", "access_token")
@@ -55,7 +56,9 @@ def find_key(headers: Headers, query: str) -> str | None:
             best, key = rank, value
     if key:
         return _bare(key)
-    return next((value for name, value in parse_qsl(query) if name.lower() in _QUERY), None)
+    asked = (value for name, value in parse_qsl(query) if name.lower() in _QUERY)
+    offered = (key for name, value in headers if name.lower() == _OFFERED for key in of_protocols(value))
+    return next(chain(asked, offered), None)
 
 
 def credential(headers: Headers, query: str, secret: bytes) -> str | None:

@@ -63,16 +63,21 @@ def _cookies(value: str) -> Iterator[str]:
             yield content.strip('"')
 
 
+def of_protocols(value: str) -> Iterator[str]:
+    """Yield the secrets among WebSocket subprotocols, in which browsers send keys, since they cannot set headers."""
+    for item in value.split(","):
+        found = _PROTOCOL.search(item.strip())
+        if found or len(item.strip()) >= 32:
+            yield found[1] if found else item.strip()
+
+
 def _of_value(name: str, value: str) -> Iterator[str]:
     """Yield the secrets in one value of a credential header."""
     if name.startswith(("cookie", "set-cookie")):
         yield from _cookies(value)
         return
     if name == "sec-websocket-protocol":
-        for item in value.split(","):
-            found = _PROTOCOL.search(item.strip())
-            if found or len(item.strip()) >= 32:
-                yield found[1] if found else item.strip()
+        yield from of_protocols(value)
         return
     scheme, space, rest = value.strip().partition(" ")
     if not space or not scheme.replace("-", "").isalnum() or len(scheme) > 20:
