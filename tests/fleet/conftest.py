@@ -40,6 +40,15 @@ def server(tmp_path: Path) -> Iterator[Server]:
     running.stop()
 
 
+@pytest.fixture(params=["engine", "cluster"])
+def fleet(request: pytest.FixtureRequest, inside: str) -> str:
+    """The URL of a database of its own, on one node and as the tables of a cluster."""
+    if request.param == "engine":
+        return inside
+    server: Server = request.getfixturevalue("server")
+    return f"{server.url()}?cluster=c"
+
+
 @pytest.fixture(autouse=True)
 def _password(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in [name for name in os.environ if name.startswith("MITMETER_")]:

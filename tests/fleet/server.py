@@ -3,6 +3,8 @@
 As much of https://clickhouse.com/docs/interfaces/http as clickhouse-connect uses: queries and their parameters,
 settings, inserts in Native format, compressed bodies, errors with their codes, Basic authentication. One request at a
 time, since the engine's handle takes one. `user` has the password `right`; `reader` may only read, `sender` insert too.
+The cluster `c` is this engine alone: what is to be done on every node of it is done here, since the engine has no queue
+for that.
 """
 
 import base64
@@ -13,6 +15,7 @@ import ssl
 import sys
 import tempfile
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from threading import Lock
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -30,6 +33,11 @@ TRANSPORT = frozenset(
 )
 INSERT = re.compile(rb"\s*(INSERT INTO .+?) FORMAT Native\s", re.DOTALL | re.IGNORECASE)
 READING = re.compile(r"\s*(SELECT|WITH|SHOW|DESCRIBE|EXPLAIN)\b", re.IGNORECASE)
+EVERYWHERE = re.compile(r" ON CLUSTER `c`")
+CLUSTER = """
+    <clickhouse><tcp_port>9000</tcp_port><remote_servers><c><shard><internal_replication>true</internal_replication>
+    <replica><host>localhost</host><port>9000</port></replica></shard></c></remote_servers></clickhouse>
+"""
 FORMAT = re.compile(r"\sFORMAT\s+(\w+)\s*;?\s*$", re.IGNORECASE)
 
 
@@ -37,14 +45,18 @@ class Engine:
     """One engine with its folder."""
 
     def __init__(self, folder: str) -> None:
-        self._handle = chdb.connect(folder)
+        settings = Path(f"{folder}.xml")
+        settings.parent.mkdir(parents=True, exist_ok=True)
+        settings.write_text(CLUSTER)
+        # The port makes the one node known for this engine; nothing listens there.
+        self._handle = chdb.connect(f"{folder}?config-file={settings}")
         self._lock = Lock()
 
     def run(self, sql: str, body: bytes, settings: dict[str, str], given: dict[str, str]) -> bytes:
         """Return what a statement answers; raises RuntimeError with the engine's message."""
         clause = ", ".join(f"{name} = '{value}'" for name, value in settings.items())
         with self._lock:
-            if INSERT.fullmatch(f"{sql} FORMAT Native ".encode()):
+            if body and INSERT.fullmatch(f"{sql} FORMAT Native ".encode()):
                 return self._insert(sql, body, clause)
             form = FORMAT.search(sql)
             if READING.match(sql):
@@ -89,6 +101,7 @@ class Handler(BaseHTTPRequestHandler):
         if not sql:
             found = INSERT.match(body)
             sql, body = (found[1].decode(), body[found.end() :]) if found else (body.decode(), b"")
+        sql = EVERYWHERE.sub("", sql)
         sql = FORMAT.sub("", sql) if sql.lstrip().upper().startswith("INSERT") and body else sql
         inserts = INSERT.match(f"{sql} FORMAT Native ".encode()) is not None
         if not (user == "user" or READING.match(sql) or (user == "sender" and inserts)):

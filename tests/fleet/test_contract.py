@@ -41,21 +41,22 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture(scope="module", params=["engine", "http"])
+@pytest.fixture(scope="module", params=["engine", "http", "cluster"])
 def url(
     request: pytest.FixtureRequest, folder: Path, engine: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[str]:
-    """The fleet that has the folder's rows: inside this process, and over HTTP."""
+    """The fleet that has the folder's rows: inside this process, over HTTP, and as the tables of a cluster."""
     (folder / "shipped.json").unlink(missing_ok=True)
     if request.param == "engine":
         ship(folder, f"chdb://{engine}?database=contract")
         yield f"chdb://{engine}?database=contract"
         return
-    server = Server(tmp_path_factory.mktemp("server")).start()
+    server = Server(tmp_path_factory.mktemp("server") / "engine").start()
+    form = "?cluster=c" if request.param == "cluster" else ""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MITMETER_CLICKHOUSE_PASSWORD", "right")
-        ship(folder, server.url())
-    yield server.url("reader")
+        ship(folder, server.url() + form)
+    yield server.url("reader") + form
     server.stop()
 
 

@@ -1,11 +1,13 @@
 """What the page asks is answered alike by a meter_dir and by the fleet that has its rows."""
 
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 import pytest
+from clickhouse import Server
 from test_contract import ship
 from traffic import START, fill
 
@@ -34,12 +36,21 @@ class Both:
         self.facts.catch_up()
 
 
-@pytest.fixture(scope="module")
-def both(tmp_path_factory: pytest.TempPathFactory, engine: Path) -> Iterator[Both]:
-    folder, url = tmp_path_factory.mktemp("figures") / "meter", f"chdb://{engine}?database=figures"
+@pytest.fixture(scope="module", params=["engine", "cluster"])
+def both(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, engine: Path) -> Iterator[Both]:
+    folder = tmp_path_factory.mktemp("figures") / "meter"
     fill(folder, 250)
-    ship(folder, url)
-    with Store(folder / "meter.db", readonly=True) as store, Remote(address(url)) as remote:
+    with ExitStack() as stack:
+        url = f"chdb://{engine}?database=figures"
+        if request.param == "cluster":
+            patch = stack.enter_context(pytest.MonkeyPatch.context())
+            patch.setenv("MITMETER_CLICKHOUSE_PASSWORD", "right")
+            server = Server(tmp_path_factory.mktemp("server") / "engine").start()
+            stack.callback(server.stop)
+            url = f"{server.url()}?cluster=c"
+        ship(folder, url)
+        store = stack.enter_context(Store(folder / "meter.db", readonly=True))
+        remote = stack.enter_context(Remote(address(url)))
         yield Both(store, remote)
 
 
@@ -115,6 +126,16 @@ def test_courses(both: Both, by: str, wanted: Filter, since: float, until: float
 
     given = (wanted, by, since, until, buckets, top)
     assert ordered(both.figures.course(*given)) == ordered(figures.course(both.facts, *given))
+
+
+def test_a_cluster_has_tables_over_all_nodes(both: Both) -> None:
+    found = both.remote.connection.query(
+        "SELECT name, engine FROM system.tables WHERE database IN ('figures', 'mitmeter')"
+    )
+    engines = {str(name): str(engine) for name, engine in found}
+    for name in ("exchanges", "captures", "minutes", "measures"):
+        shard = engines.get(f"{name}_shard")
+        assert (engines[name] == "Distributed") == (shard is not None), engines
 
 
 def test_choices(both: Both) -> None:

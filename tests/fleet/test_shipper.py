@@ -164,17 +164,20 @@ def test_who_may_not_make_tables_sends_to_older_ones(folder: Path, server: Serve
     assert schema.version(connection) == 3 and schema.measured_since(connection) is not None
 
 
-def test_columns_that_rows_have_got_are_added(folder: Path, inside: str) -> None:
-    drained(Shipper(folder, address(inside)))
-    Connection(address(inside)).command(f"ALTER TABLE {address(inside).database}.exchanges DROP COLUMN finish")
+def test_columns_that_rows_have_got_are_added(folder: Path, fleet: str) -> None:
+    drained(Shipper(folder, address(fleet)))
+    connection, database = Connection(address(fleet)), address(fleet).database
+    for table in ("exchanges_shard", "exchanges") if address(fleet).cluster else ("exchanges",):
+        connection.command(f"ALTER TABLE {database}.{table} DROP COLUMN status")
     (folder / "shipped.json").unlink()
-    drained(Shipper(folder, address(inside)))
-    assert sums(inside)[0] == 60
+    drained(Shipper(folder, address(fleet)))
+    assert sums(fleet)[0] == 60
+    assert connection.query(f"SELECT countIf(status = 200) > 0 FROM {database}.exchanges FINAL") == [(True,)]
 
 
 @pytest.mark.parametrize("times", [1, 3])
-def test_a_batch_that_may_be_there_is_sent_again_and_counted_once(folder: Path, inside: str, times: int) -> None:
-    shipper = Shipper(folder, address(inside))
+def test_a_batch_that_may_be_there_is_sent_again_and_counted_once(folder: Path, fleet: str, times: int) -> None:
+    shipper = Shipper(folder, address(fleet))
     shipper.step()
     shipper.close()
     done = watermark.load(folder)
@@ -183,10 +186,10 @@ def test_a_batch_that_may_be_there_is_sent_again_and_counted_once(folder: Path, 
         # As it was when the batch had been sent, and its sender died before it could write that down.
         done.last, done.upto, done.ended_us, done.flow_id = 0, 60, 0, None
         watermark.save(folder, done)
-        drained(Shipper(folder, address(inside)))
-    connection = Connection(address(inside))
-    assert sums(inside) == here(folder)
-    assert connection.query(f"SELECT count() FROM {address(inside).database}.exchanges") == [(60,)]
+        drained(Shipper(folder, address(fleet)))
+    connection = Connection(address(fleet))
+    assert sums(fleet) == here(folder)
+    assert connection.query(f"SELECT count() FROM {address(fleet).database}.exchanges") == [(60,)]
 
 
 def test_what_the_server_would_never_take_is_left_out(
@@ -329,11 +332,11 @@ def test_it_runs_in_a_thread_of_its_own(folder: Path, server: Server) -> None:
     assert (folder / "shipped.json").stat().st_mode & 0o777 == 0o600
 
 
-def test_sums_are_made_anew(folder: Path, inside: str) -> None:
-    drained(Shipper(folder, address(inside)))
+def test_sums_are_made_anew(folder: Path, fleet: str) -> None:
+    drained(Shipper(folder, address(fleet)))
     (folder / "shipped.json").unlink()
-    drained(Shipper(folder, address(inside)))
-    assert sums(inside)[:3] == (*here(folder)[:2], 120), "sent again from the start, under another name"
-    done = CliRunner().invoke(main, ["--dir", str(folder), "ship", "--rebuild-sums", "--to", inside])
+    drained(Shipper(folder, address(fleet)))
+    assert sums(fleet)[:3] == (*here(folder)[:2], 120), "sent again from the start, under another name"
+    done = CliRunner().invoke(main, ["--dir", str(folder), "ship", "--rebuild-sums", "--to", fleet])
     assert done.exit_code == 0, done.output
-    assert sums(inside) == here(folder)
+    assert sums(fleet) == here(folder)
