@@ -1,6 +1,7 @@
 """Who gets in, and what gets out: tokens, names, other pages, methods, paths, and what answers say to a browser."""
 
 import base64
+import html
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -100,6 +101,29 @@ def test_the_login(served: Served) -> None:
     assert served.ask("GET", ABOUT, mine).status == 200
 
 
+SHARED = {
+    "?capture=1": "?capture=1",
+    "?model=claude-*&capture=1": "?model=claude-%2A&capture=1",
+    "?text=a%22%3E%3Cb&token=x&token=y": "?text=a%22%3E%3Cb",
+    "?capture=1&token=": "?capture=1",
+    "?session=%0d%0aX-A:%20b": "?session=%0D%0AX-A%3A+b",
+    "?model=%ff%zz": "?model=%EF%BF%BD%25zz",
+    "?token=x": "",
+}
+
+
+@pytest.mark.parametrize("query", SHARED)
+def test_a_shared_address_is_kept_through_the_login(served: Served, query: str) -> None:
+    there = f"/meter{SHARED[query]}"
+    form = {"Content-Type": "application/x-www-form-urlencoded"}
+    shown = served.ask("GET", f"/meter{query}", {})
+    assert (shown.status, f'action="{html.escape(there)}"'.encode() in shown.body) == (401, True)
+    right = served.ask("POST", there, form, body=f"token={TOKEN}")
+    assert (right.status, right.header("location"), right.header("x-a")) == (303, there, None)
+    by_address = served.ask("GET", f"{there}{'&' if '?' in there else '?'}token={TOKEN}", {})
+    assert (by_address.status, by_address.header("location")) == (303, there)
+
+
 HOSTS = {"127.0.0.1": 200, "localhost": 200, "LOCALHOST": 200, "[::1]": 200, "localhost.": 403, "evil.test": 403}
 HOSTS |= {"127.0.0.1.evil.test": 403, "evil.test@127.0.0.1": 400, "10.0.0.1": 403, "": 403, "[::1": 403}
 
@@ -151,6 +175,10 @@ def test_a_link_of_another_page_leads_to_the_page(served: Served) -> None:
     without = served.ask("GET", "/meter", link)
     assert (without.status, b'content="0;url=/meter"' in without.body) == (200, True)
     assert without.header("set-cookie") is None
+    shared = served.ask("GET", "/meter?model=a&capture=1", link)
+    assert b'content="0;url=/meter?model=a&amp;capture=1"' in shared.body
+    searching = served.ask("GET", "/meter?text=sk-a&capture=1", link)
+    assert (b"refresh" in searching.body, b'href="/meter?text=sk-a&amp;capture=1"' in searching.body) == (False, True)
     for dest in ("iframe", "script", "image", "empty"):
         assert served.ask("GET", f"/meter?token={TOKEN}", {**link, "Sec-Fetch-Dest": dest}).status == 403
     assert served.ask("GET", ABOUT, {**BEARER, **link}).status == 403

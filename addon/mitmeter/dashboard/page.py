@@ -1,8 +1,9 @@
 """The page, its files, and the login."""
 
+from html import escape
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from mitmeter.dashboard.desk import Desked
 from mitmeter.dashboard.doors import Answering
@@ -16,6 +17,7 @@ KINDS = {
     ".png": "image/png",
 }
 HOME = "/meter"
+SEARCHES = frozenset({"text", "header"})
 
 _LOGIN = """<!doctype html>
 <html lang="en">
@@ -23,7 +25,7 @@ _LOGIN = """<!doctype html>
 <body>
 <h1>mitmeter</h1>
 <p>%s</p>
-<form method="post" action="/meter">%s
+<form method="post" action="%s">%s
 <p><label>Token <input type="password" name="token" autocomplete="current-password" autofocus required></label>
 <button>Open</button></p>
 </form>
@@ -32,10 +34,11 @@ _LOGIN = """<!doctype html>
 """
 _AGAIN = """<!doctype html>
 <html lang="en">
-<head><meta charset="utf-8"><meta http-equiv="refresh" content="0;url=/meter"><title>mitmeter</title></head>
-<body><a href="/meter">mitmeter</a></body>
+<head><meta charset="utf-8"><meta name="color-scheme" content="light dark">%s<title>mitmeter</title></head>
+<body><a href="%s">mitmeter</a></body>
 </html>
 """
+_REFRESH = '<meta http-equiv="refresh" content="0;url=%s">'
 
 
 class Page(Answering):
@@ -64,23 +67,36 @@ class Page(Answering):
         """Take the token of the login's form."""
         self.lead_home()
 
+    @property
+    def address(self) -> str:
+        """What was asked for, without the token: filters, the exchange that is open."""
+        asked = parse_qsl(self.request.query, keep_blank_values=True, errors="replace")
+        kept = urlencode([(name, value) for name, value in asked if name != "token"])
+        return f"{HOME}?{kept}" if kept else HOME
+
     def lead_home(self) -> None:
         """Lead to the page without a token, as a page of our own: the cookie is not sent where another one leads."""
         if self.comes_from_elsewhere:
-            self.send(_AGAIN.encode(), KINDS[".html"])
+            self.lead_again()
         else:
-            self.redirect(HOME, status=303)
+            self.redirect(self.address, status=303)
+
+    def lead_again(self) -> None:
+        """Lead there as from our own page; a search waits for a click, so that no other page can time what it finds."""
+        there = escape(self.address)
+        self.set_status(200)
+        by_itself = "" if SEARCHES & self.request.query_arguments.keys() else _REFRESH % there
+        self.send((_AGAIN % (by_itself, there)).encode(), KINDS[".html"])
 
     def auth_fail(self, invalid_password: bool) -> None:
         """Send the login instead of the page."""
         if self.comes_from_elsewhere:
-            self.set_status(200)
-            self.send(_AGAIN.encode(), KINDS[".html"])
+            self.lead_again()
             return
         said = "That token is not the one." if invalid_password else "The token was printed when the server started."
         field = self.xsrf_form_html() if self.settings.get("xsrf_cookies") else ""
         self.set_status(401)
-        self.send((_LOGIN % (said, field)).encode(), KINDS[".html"])
+        self.send((_LOGIN % (said, escape(self.address), field)).encode(), KINDS[".html"])
 
 
 class File(Answering):
