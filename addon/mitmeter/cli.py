@@ -122,7 +122,10 @@ def tail(place: Place, in_json: bool, lines: int, under_way: bool) -> None:
 )
 @pass_folder
 def import_files(folder: Path, files: tuple[Path, ...], prices: Path | None) -> None:
-    """Bring in what was recorded before: mitmproxy flow files, HAR logs, and archives of other machines."""
+    """Bring in what was recorded before: mitmproxy flow files, HAR logs, and archives of other machines.
+
+    What cannot be read is named; ends with 1 where that is a file or the rest of one, or nothing else was found.
+    """
     from mitmeter.importing import bring_in
 
     try:
@@ -130,7 +133,12 @@ def import_files(folder: Path, files: tuple[Path, ...], prices: Path | None) -> 
             told = bring_in(folder, files, step, prices)
     except (OSError, sqlite3.Error, SchemaError, ValueError) as error:
         fail(error)
-    click.echo(f"{told.added} added, {told.known} known already, {told.other} not LLM traffic")
+    misread = f", {told.misread} that cannot be read" if told.misread else ""
+    click.echo(f"{told.added} added, {told.known} known already, {told.other} not LLM traffic{misread}")
+    for trouble in told.troubles:
+        click.echo(trouble, err=True)
+    if told.cut or (told.misread and not (told.added or told.known or told.other)):
+        raise SystemExit(1)
 
 
 for command in (upkeep.export, upkeep.verify, upkeep.prune, upkeep.forget, shipping.ship):

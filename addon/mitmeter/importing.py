@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from mitmeter import flows, recordings
 from mitmeter.archive.content import content, records
@@ -24,16 +24,22 @@ from mitmeter.usage.registry import Match
 
 TOGETHER = 50
 NEAR = 5.0
+NAMED = 10
 
 type Found = tuple[tuple[str, float], Callable[[], Item | None]]
 
 
 class Imported(Struct, kw_only=True):
-    """What an import came to: rows added, exchanges that were here already, flows that no dialect reads."""
+    """What an import came to: rows added, exchanges that were here already, flows that no dialect reads, and what could
+    not be read, in a line each; `cut` says that a file has not been read to its end.
+    """
 
     added: int = 0
     known: int = 0
     other: int = 0
+    misread: int = 0
+    cut: bool = False
+    troubles: list[str] = field(default_factory=list)
 
 
 def bring_in(
@@ -42,8 +48,8 @@ def bring_in(
     """Bring flow files, HAR logs, segments and other meter_dirs into a meter_dir; `seen` is called for each exchange.
 
     One that is there already, by its flow's id and its start, is not added again. `prices` is a file of prices, before
-    those of the list; ValueError where it cannot be used. Raises OSError, sqlite3.Error, and
-    recordings.Unreadable after everything before the damage has been kept.
+    those of the list; ValueError where it cannot be used. A file that is damaged is read up to there, and the next ones
+    all the same. Raises OSError and sqlite3.Error.
     """
     pricing = Pricing(prices)
     private_folder(folder)
@@ -57,7 +63,13 @@ def bring_in(
                     if key in fresh or shelf.store.find(*key) is not None:
                         told.known += 1
                         continue
-                    item = make()
+                    try:
+                        item = make()
+                    except recordings.Unreadable as error:
+                        told.misread += 1
+                        if told.misread <= NAMED:
+                            told.troubles.append(f"{path}: {error}")
+                        continue
                     if item is None:
                         told.other += 1
                         continue
@@ -65,6 +77,12 @@ def bring_in(
                     fresh[key] = pricing(exchange), redacted
                     if len(fresh) == TOGETHER:
                         told.added += _keep(shelf, fresh)
+            except recordings.Misread as error:
+                told.misread += error.many
+                told.troubles.append(str(error))
+            except recordings.Unreadable as error:
+                told.cut = True
+                told.troubles.append(str(error))
             finally:
                 told.added += _keep(shelf, fresh)
     return told

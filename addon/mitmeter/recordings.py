@@ -3,7 +3,7 @@
 A recorded WebSocket connection has its messages with their times, so it comes to the rows that it would have come to
 live: one for each response on it.
 https://w3c.github.io/web-performance/specs/HAR/Overview.html
-https://developer.chrome.com/docs/devtools/network/reference#frames (`_webSocketMessages`)
+https://developer.chrome.com/docs/devtools/network/reference#frames (`_webSocketMessages`, `_error`)
 """
 
 import base64
@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from mitmproxy import exceptions, http
+from mitmproxy.flow import Error
 from mitmproxy.io import FlowReader
 from mitmproxy.io.har import request_to_flow
 from mitmproxy.websocket import WebSocketData, WebSocketMessage
@@ -30,6 +31,7 @@ from mitmeter.usage.registry import Match
 BINARY = 2
 SCHEMES = ("http://", "https://", "ws://", "wss://")
 STEP = 1e-6
+LEFT = frozenset({"Client disconnected.", "net::ERR_ABORTED"})  # mitmproxy's word and Chrome's for a client that left
 
 # What mitmproxy's readers raise over flows that are not as they were written.
 MISREAD = (ValueError, LookupError, TypeError, AttributeError, AssertionError, ArithmeticError, RecursionError)
@@ -41,24 +43,38 @@ class Unreadable(ValueError):
     """The file holds neither mitmproxy flows nor a HAR log, or is damaged from some point on."""
 
 
+class Misread(Unreadable):
+    """Some entries of a file are not as they should be; all others have been read."""
+
+    def __init__(self, message: str, many: int) -> None:
+        super().__init__(message)
+        self.many = many
+
+
 def recorded(path: Path) -> Iterator[http.HTTPFlow]:
     """Yield the HTTP flows of a mitmproxy flow file or HAR log, each with an id that is the same at each reading.
 
-    Raises OSError, and Unreadable once what could be read has been yielded.
+    Raises Unreadable once what could be read has been yielded.
     """
-    with path.open("rb") as file:
+    try:
+        file = path.open("rb")
+    except OSError as error:
+        raise Unreadable(f"{path}: {error.strerror}") from error
+    with file:
         har = file.read(64).lstrip(b"\xef\xbb\xbf \r\n\t").startswith(b"{")
         file.seek(0)
         if har:
             yield from _entries(path, file)
             return
+        read = 0
         try:
-            for flow in FlowReader(file).stream():
+            for read, flow in enumerate(FlowReader(file).stream(), 1):
                 if isinstance(flow, http.HTTPFlow):
                     float(flow.request.timestamp_start)
                     yield flow
         except (exceptions.FlowReadException, *MISREAD) as error:
-            raise Unreadable(f"{path}: {error}") from error
+            what = f"damaged after {read} flows ({error})" if read else "neither a HAR log nor a mitmproxy flow file"
+            raise Unreadable(f"{path}: {what}") from error
 
 
 def _entries(path: Path, file: BinaryIO) -> Iterator[http.HTTPFlow]:
@@ -67,20 +83,26 @@ def _entries(path: Path, file: BinaryIO) -> Iterator[http.HTTPFlow]:
     try:
         entries = list(json.loads(file.read().decode("utf-8-sig"))["log"]["entries"])
     except MISREAD as error:
-        raise Unreadable(f"{path}: unable to read this HAR log ({type(error).__name__})") from error
-    misread: list[Exception] = []
+        raise Unreadable(f"{path}: this is JSON, but no HAR log ({_why(error)})") from error
+    misread: Counter[str] = Counter()
     for entry in entries:
         try:
             flow = _entry(entry)
+            if flow is not None:
+                flow.id = _own_id(entry) or _stable_id(flow, alike)
         except (exceptions.OptionsError, *MISREAD) as error:
-            misread.append(error)
+            misread[_why(error)] += 1
             continue
         if flow is not None:
-            flow.id = _stable_id(flow, alike)
             yield flow
-    if misread:
-        kind, many = type(misread[0]).__name__, f"{len(misread)} of {len(entries)}"
-        raise Unreadable(f"{path}: unable to read {many} entries of this HAR log (the first: {kind})") from misread[0]
+    if many := misread.total():
+        causes = ", ".join(f"{why}: {times}" for why, times in misread.most_common(5))
+        raise Misread(f"{path}: {many} of {len(entries)} entries are not as HAR has them ({causes})", many)
+
+
+def _why(error: Exception) -> str:
+    """Return what is wrong in words of ours; messages of readers quote what was recorded."""
+    return f"no {error.args[0]!r}" if isinstance(error, KeyError) and error.args else type(error).__name__
 
 
 def _entry(entry: dict[str, Any]) -> http.HTTPFlow | None:
@@ -97,6 +119,10 @@ def _entry(entry: dict[str, Any]) -> http.HTTPFlow | None:
     else:
         asked.pop("postData", None)
     flow = request_to_flow(entry)
+    if asked.get("postData", {}).get("encoding") == "base64":
+        flow.request.raw_content = base64.b64decode(asked["postData"]["text"])
+    if cause := answered.get("_error"):
+        flow.error = Error(str(cause), flow.request.timestamp_start + entry["time"] / 1000)
     if flow.response is not None and flow.response.timestamp_end is not None:
         receiving = max(0.0, entry.get("timings", {}).get("receive") or 0) / 1000
         flow.response.timestamp_start = max(flow.request.timestamp_start, flow.response.timestamp_end - receiving)
@@ -120,6 +146,11 @@ def _connect(flow: http.HTTPFlow, said: list[dict[str, Any]]) -> None:
             WebSocketMessage(TEXT if text else BINARY, message["type"] == "send", data, float(message["time"]))
         )
     flow.websocket = WebSocketData(messages=messages)
+
+
+def _own_id(entry: dict[str, Any]) -> str | None:
+    """Return the flow's id of an entry that mitmeter exported; the responses on one connection share theirs."""
+    return None if entry["response"]["status"] == 101 else str(entry.get("_meter", {}).get("flow_id") or "") or None
 
 
 def _stable_id(flow: http.HTTPFlow, alike: Counter[bytes]) -> str:
@@ -162,7 +193,7 @@ def _replayed(flow: http.HTTPFlow, reader: Match, limits: Limits, secret: bytes)
     cause = flow.error.msg if flow.error else None
     outcome = Outcome.COMPLETE
     if cause is not None:
-        outcome = Outcome.CLIENT_ABORTED if cause == "Client disconnected." else Outcome.UPSTREAM_ABORTED
+        outcome = Outcome.CLIENT_ABORTED if cause in LEFT else Outcome.UPSTREAM_ABORTED
     return recorder.close(outcome, ended, cause)
 
 

@@ -206,32 +206,64 @@ def test_more_flows_than_are_written_together(tmp_path: Path) -> None:
 def test_a_damaged_file_keeps_what_came_before(tmp_path: Path) -> None:
     file = written(tmp_path / "flows", flow(), flow())
     file.write_bytes(file.read_bytes()[:-20])
-    result = run(tmp_path / "meter", "import", file)
-    assert result.exit_code == 1
-    assert len(result.output.strip().splitlines()) == 1 and str(file) in result.output
-    assert len(rows(tmp_path / "meter")) == 1, "the flow before the damage"
+    after = written(tmp_path / "after", flow())
+    result = run(tmp_path / "meter", "import", file, after)
+    assert (result.exit_code, result.stdout) == (1, "2 added, 0 known already, 0 not LLM traffic\n")
+    assert result.stderr.startswith(f"{file}: damaged after 1 flows (") and result.stderr.count("\n") == 1
+    assert len(rows(tmp_path / "meter")) == 2, "the flow before the damage, and the next file"
 
 
 def test_entries_that_are_not_as_they_should_be(tmp_path: Path) -> None:
     """What a browser's extension asked is not HTTP, what leaves things out is read, and the rest goes on."""
     told = {"size": 1, "mimeType": "application/json", "text": DOCUMENT}
-    bare = entry(CHAT, told)
-    del bare["time"], bare["request"]["httpVersion"], bare["request"]["postData"]["text"]
-    file = har(tmp_path / "log.har", entry("blob:https://x/1", told), {"odd": 1}, bare, entry(f"{CHAT}?n=2", told))
+    bare, undated = entry(CHAT, told), entry(CHAT, told)
+    del bare["time"], bare["request"]["httpVersion"], bare["request"]["postData"]["text"], undated["startedDateTime"]
+    bad = {"odd": 1}, undated, {"request": 1, "response": 2}
+    file = har(tmp_path / "log.har", entry("blob:https://x/1", told), *bad, bare, entry(f"{CHAT}?n=2", told))
     result = run(tmp_path / "meter", "import", file)
-    assert result.exit_code == 1
-    assert len(result.output.strip().splitlines()) == 1 and "1 of 4 entries" in result.output
-    assert [row["usage"]["input_tokens"] for row in rows(tmp_path / "meter")] == [4, 4]
+    assert result.stdout == "2 added, 0 known already, 0 not LLM traffic, 3 that cannot be read\n"
+    causes = "no 'request': 1, no 'startedDateTime': 1, TypeError: 1"
+    assert result.stderr == f"{file}: 3 of 6 entries are not as HAR has them ({causes})\n"
+    assert (result.exit_code, [row["usage"]["input_tokens"] for row in rows(tmp_path / "meter")]) == (0, [4, 4])
+    nothing = run(tmp_path / "meter", "import", har(tmp_path / "bad.har", *bad))
+    assert (nothing.exit_code, nothing.stdout.split(", ")[-1]) == (1, "3 that cannot be read\n")
+
+
+def test_what_cut_an_entry_short(tmp_path: Path) -> None:
+    """As Chrome has it; with a status of 0 there was no answer."""
+    causes = {"net::ERR_ABORTED": 200, "net::ERR_HTTP2_PROTOCOL_ERROR": 200, "net::ERR_CONNECTION_REFUSED": 0}
+    entries = [entry(f"{CHAT}?n={status}", {"mimeType": "text/event-stream"}, status) for status in causes.values()]
+    for one, cause in zip(entries, causes, strict=True):
+        one["response"]["_error"] = cause
+    assert run(tmp_path / "meter", "import", har(tmp_path / "log.har", *entries)).exit_code == 0
+    assert [(row["outcome"], row["error"]) for row in rows(tmp_path / "meter")] == list(
+        zip(["client_aborted", "upstream_aborted", "unreachable"], causes, strict=True)
+    )
+
+
+@pytest.mark.parametrize("form", ["har", "flows"])
+def test_what_was_exported_comes_back(tmp_path: Path, form: str) -> None:
+    """The same exchanges in another folder, which are known where they came from."""
+    upload, lone = flow(error="Client disconnected.", body=STREAM[:60]), flow(error="connection refused")
+    upload.request.raw_content, lone.response = b'{"model":"a\xff"}', None
+    upload.request.timestamp_start = lone.request.timestamp_start = STARTED + 0.12345678
+    first, second, file = tmp_path / "one", tmp_path / "two", tmp_path / "file"
+    run(first, "import", written(tmp_path / "flows", flow(), upload, lone))
+    assert run(first, "export", "--format", form, "--out", file).exit_code == 0
+    assert run(second, "import", file).stdout.startswith("3 added")
+    compared = ("flow_id", "outcome", "error", "usage", "model", "request_model", "sizes")
+    there, back = ([{name: row[name] for name in compared} for row in rows(folder)] for folder in (first, second))
+    assert back == there
+    assert run(first, "import", file).stdout.startswith("0 added, 3 known already")
 
 
 @pytest.mark.parametrize("content", [b"", b"nonsense", b"{}", b'{"log":{}}', b"\x00\xff" * 50], ids=repr)
 def test_a_file_that_is_neither(tmp_path: Path, content: bytes) -> None:
-    """At most one line, no traceback."""
+    """What came in, and one line of what is wrong, no traceback; an empty file holds no flows."""
     (tmp_path / "file").write_bytes(content)
     result = run(tmp_path / "meter", "import", tmp_path / "file")
-    assert result.exit_code in (0, 1)
-    assert result.exception is None or isinstance(result.exception, SystemExit)
-    assert len(result.output.strip().splitlines()) == 1
+    assert (result.exit_code, result.stderr.count("\n")) == ((1, 1) if content else (0, 0))
+    assert result.stdout == "0 added, 0 known already, 0 not LLM traffic\n"
 
 
 def test_a_file_that_there_is_not(tmp_path: Path) -> None:

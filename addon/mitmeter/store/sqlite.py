@@ -22,6 +22,7 @@ from mitmeter.store.stats import Group, collect
 from mitmeter.store.top import Measure, Most, Of
 
 _BUSY_MS = 5000
+ROUNDED = 7e-7
 _ALL = Filter()
 
 # Has the whole schema read, so that one that is damaged is known of at once.
@@ -235,9 +236,11 @@ class Store:
         return {name: (size, bool(gone)) for name, size, gone in self._connection.execute("SELECT * FROM segments")}
 
     def find(self, flow_id: str, started: float) -> int | None:
-        """The id of the exchange of that flow and time (epoch seconds), by which an import knows what is here."""
-        query = "SELECT id FROM exchanges WHERE flow_id = ? AND started = ? ORDER BY id LIMIT 1"
-        found = self._connection.execute(query, (flow_id, started)).fetchone()
+        """The id of the exchange of that flow and time (epoch seconds; recordings have it rounded to microseconds), by
+        which an import knows what is here.
+        """
+        query = "SELECT id FROM exchanges WHERE flow_id = ? AND started BETWEEN ? AND ? ORDER BY id LIMIT 1"
+        found = self._connection.execute(query, (flow_id, started - ROUNDED, started + ROUNDED)).fetchone()
         return None if found is None else found[0]
 
     def starts(self, flow_id: str, since: float, until: float) -> list[float]:
