@@ -39,6 +39,16 @@ class Choice(Struct, frozen=True):
         """Whether rows alone do not tell."""
         return self.grep is not None or bool(self.header)
 
+    @property
+    def is_all(self) -> bool:
+        """Whether there is nothing that they have to meet."""
+        return self == Choice(Filter())
+
+    @property
+    def nothing(self) -> str:
+        """What there is to say where no row is chosen."""
+        return "nothing has been metered yet" if self.is_all else "no exchange is like that"
+
 
 class Instant(click.ParamType):  # type: ignore[type-arg]  # generic in new versions of click only
     """A time as RFC 3339 (local time where it names no zone), or how long ago: `90m`, `2h`, `7d`."""
@@ -125,6 +135,8 @@ def chosen(command: Callable[..., Any]) -> Callable[..., Any]:
     def run(*args: Any, **options: Any) -> Any:
         grep, header = options.pop("grep"), options.pop("header")
         parts = {name: options.pop(name) for name in ("since", "until")}
+        if None not in parts.values() and parts["since"] >= parts["until"]:
+            raise click.UsageError("--since is not before --until, so there is nothing between them")
         parts |= {name: options.pop(name) for name in (*MATCHED, "status")}
         return command(*args, choice=Choice(Filter(**parts), grep or None, header), **options)
 

@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 import click
 
 import mitmeter
-from mitmeter import choosing, follow, shipping, tables, upkeep
+from mitmeter import choosing, follow, shipping, tables, terminal, upkeep
 from mitmeter.archive.record import RecordError
 from mitmeter.choosing import Choice, chosen
 from mitmeter.export import jsonl
@@ -29,6 +29,7 @@ def main(context: click.Context, place: Place | None) -> None:
     """Look at what mitmeter metered: LLM traffic as rows and captures."""
     context.obj = place or Where().convert(os.environ.get("MITMETER_DIR") or "~/.mitmproxy/meter", None, context)
     context.meta["mitmeter.given"] = place is not None
+    terminal.say_anything()
 
 
 @main.command("ls")
@@ -49,7 +50,7 @@ def list_rows(place: Place, choice: Choice, in_json: bool, limit: int, count: bo
         for row in rows:
             click.echo(as_json(to_json(row)))
     else:
-        console().print(tables.exchanges(rows))
+        console().print(tables.exchanges(rows, choice.nothing))
 
 
 @main.command()
@@ -88,11 +89,11 @@ def stats(place: Place, choice: Choice, group: Any, in_json: bool, watch: bool) 
             return metered.stats(group, choosing.narrowed(metered, choice)), metered.counters()
 
     if watch:
-        follow.sums(look, group, in_json)
+        follow.sums(look, group, choice.nothing, in_json)
     elif in_json:
         click.echo(as_json(jsonl.sums(group, *look())))
     else:
-        console().print(tables.totals(*look(), group))
+        console().print(tables.totals(*look(), group, choice.nothing))
 
 
 @main.command()

@@ -63,7 +63,7 @@ def for_people(place: Place, lines: int) -> None:
             live.update(tables.under_way(_under_way(place, ended)), refresh=True)
 
 
-def sums(look: Look, group: str, in_json: bool) -> None:
+def sums(look: Look, group: str, nothing: str, in_json: bool) -> None:
     """Print what rows come to, again and again, until Ctrl-C."""
     with contextlib.suppress(KeyboardInterrupt), Live(console=console(), auto_refresh=False) as live:
         while True:
@@ -72,7 +72,7 @@ def sums(look: Look, group: str, in_json: bool) -> None:
                 click.echo(as_json(jsonl.sums(group, stats, counters)))
                 sys.stdout.flush()
             else:
-                live.update(tables.totals(stats, counters, group), refresh=True)
+                live.update(tables.totals(stats, counters, group, nothing), refresh=True)
             time.sleep(WATCH_SECONDS)
 
 
@@ -90,7 +90,11 @@ def _under_way(place: Place, ended: Collection[str]) -> list[InFlight]:
 
 def _rows(place: Place, lines: int) -> Iterator[list[Row]]:
     """Yield what is new, twice a second: at first the newest rows."""
+    waits = False
     while not (metered := _opened(place)):
+        if not waits:
+            click.echo(f"nothing has been metered in {place} yet; waiting", err=True)
+        waits = True
         yield []
         time.sleep(POLL_SECONDS)
     with metered:

@@ -68,7 +68,8 @@ def recorded(path: Path) -> Iterator[http.HTTPFlow]:
             return
         read = 0
         try:
-            for read, flow in enumerate(FlowReader(file).stream(), 1):
+            for flow in FlowReader(file).stream():
+                read += 1
                 if isinstance(flow, http.HTTPFlow):
                     float(flow.request.timestamp_start)
                     yield flow

@@ -19,8 +19,11 @@ from mitmeter.summary import line, printable
 from mitmeter.usage.form import outline
 
 SHOWN = 20_000
-LEAST = 8
-SPARE = ("reasoning", "written", "cut", "p95 ms", "p95 first", "t/s", "failed", "cached")
+LEAST = {"outcome": 12}
+LEAST_OF_OTHERS = 8
+SPARE = ("reasoning", "written", "cut", "p95 ms", "p95 first", "t/s", "failed", "cached", "first ms")
+SPARE_OF_ROWS = ("t/s", "cached", "first ms", "api", "time", "in", "ms", "out")
+SPARE_OF_OPEN = ("kB", "client", "api", "in", "state", "out")
 STYLES = {
     Outcome.COMPLETE: "green",
     Outcome.CLIENT_ABORTED: "yellow",
@@ -28,6 +31,7 @@ STYLES = {
     Outcome.ERROR: "red",
     Outcome.UNREACHABLE: "red",
 }
+SHRINKING = ("model", "api", "outcome")
 DOING = {"waiting": "dim", "thinking": "magenta", "generating": "cyan"}
 
 
@@ -86,17 +90,21 @@ class _Rows:
             at: max([cell_len(self._name(at)), *(cell_len(str(cells[at])) for cells in self.cells)])
             for at in range(len(self.columns))
         }
-        giving = [at for at in widths if self._name(at) in self.shrinking]
+        shrinking = [at for at in widths if self._name(at) in self.shrinking]
         spare = sorted((at for at in widths if self._name(at) in self.spare), key=lambda at: self._place(at))
 
         def excess() -> int:
             return sum(widths.values()) + 2 * len(widths) + 1 - room
 
-        while spare and excess() > sum(max(0, widths[at] - LEAST) for at in giving):
+        while spare and excess() > sum(max(0, widths[at] - self._least(at)) for at in shrinking if at in widths):
             del widths[spare.pop(0)]
-        while excess() > 0 and any(widths[at] > LEAST for at in giving):
-            widths[max(giving, key=lambda at: widths[at])] -= 1
+        giving = [at for at in shrinking if at in widths]
+        while excess() > 0 and (able := [at for at in giving if widths[at] > self._least(at)]):
+            widths[max(able, key=lambda at: widths[at])] -= 1
         return widths
+
+    def _least(self, at: int) -> int:
+        return LEAST.get(self._name(at), LEAST_OF_OTHERS)
 
     def _place(self, at: int) -> int:
         return self.spare.index(self._name(at))
@@ -109,12 +117,12 @@ def _outcome(exchange: Exchange) -> Text:
     return Text(f"{status}{named}{': ' if error else ''}{error}", STYLES[exchange.outcome])
 
 
-def exchanges(rows: Iterable[Row]) -> RenderableType:
-    """Return the table of `ls`, oldest first."""
+def exchanges(rows: Iterable[Row], nothing: str = "") -> RenderableType:
+    """Return the table of `ls`, oldest first, or what there is to say of no rows."""
     rows = list(rows)
     priced = ("$>",) if any(row.exchange.cost_usd is not None for row in rows) else ()
     counted = ("in>", "cached>", "out>", *priced, "first ms>", "ms>", "t/s>")
-    table = _Rows("id>", "time", "model", "api", *counted, "outcome", shrinking=("model", "outcome"))
+    table = _Rows("id>", "time", "model", "api", *counted, "outcome", shrinking=SHRINKING, spare=SPARE_OF_ROWS)
     for row in rows:
         exchange, usage, timing = row.exchange, row.exchange.usage, row.exchange.timing
         table.add_row(
@@ -131,11 +139,11 @@ def exchanges(rows: Iterable[Row]) -> RenderableType:
             _rounded(timing.tokens_per_second, 1),
             _outcome(exchange),
         )
-    return table if table.cells else Text("nothing has been metered yet", "dim")
+    return table if table.cells else Text(nothing, "dim")
 
 
-def sums(stats: Iterable[Stat], group: str) -> RenderableType:
-    """Return the table of `stats`."""
+def sums(stats: Iterable[Stat], group: str, nothing: str = "") -> RenderableType:
+    """Return the table of `stats`, or what there is to say of no rows."""
     stats = list(stats)
     priced = any(stat.cost_usd is not None for stat in stats)
     columns = ("requests>", "failed>", "cut>", "in>", "cached>", "written>", "out>", "reasoning>")
@@ -152,15 +160,17 @@ def sums(stats: Iterable[Stat], group: str) -> RenderableType:
             _rounded(stat.tokens_per_second, 1),
             *((_dollars(stat.cost_usd),) if priced else ()),
         )
-    return table
+    return table if table.cells else Text(nothing, "dim")
 
 
-def totals(stats: Iterable[Stat], counters: Mapping[str, int], group: str) -> RenderableType:
+def totals(stats: Iterable[Stat], counters: Mapping[str, int], group: str, nothing: str = "") -> RenderableType:
     """Return what `stats` prints: the table, what has no price, and what was dropped."""
     found = list(stats)
     unpriced = sum(stat.unpriced for stat in found) if any(stat.cost_usd is not None for stat in found) else 0
     told = {"without a price": unpriced} if unpriced else {}
-    return Group(sums(found, group), *(Text(f"{name}: {n}", "yellow") for name, n in (told | dict(counters)).items()))
+    return Group(
+        sums(found, group, nothing), *(Text(f"{name}: {n}", "yellow") for name, n in (told | dict(counters)).items())
+    )
 
 
 def tail_line(row: Row) -> str:
@@ -170,7 +180,8 @@ def tail_line(row: Row) -> str:
 
 def under_way(open_now: Iterable[InFlight]) -> RenderableType:
     """Return the table of exchanges that are not at their end; nothing where there are none."""
-    table = _Rows("model", "api", "state", "s>", "in>", "out>", "kB>", "client", shrinking=("model", "client"))
+    columns = ("model", "api", "state", "s>", "in>", "out>", "kB>", "client")
+    table = _Rows(*columns, shrinking=("model", "client"), spare=SPARE_OF_OPEN)
     for one in open_now:
         usage = one.usage or Usage()
         table.add_row(

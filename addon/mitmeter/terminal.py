@@ -1,6 +1,7 @@
 """What the commands share: opening a meter_dir, failing in one line, JSON lines, the console, progress."""
 
 import contextlib
+import io
 import json
 import sqlite3
 import sys
@@ -51,6 +52,10 @@ class Commands(click.Group):
             return super().invoke(ctx)
         except BrokenPipeError:
             raise
+        except click.NoSuchOption as error:
+            if error.option_name == "--dir":
+                raise click.UsageError("--dir stands before the command: mitmeter --dir DIR ls", error.ctx) from error
+            raise
         except (OSError, sqlite3.Error, SchemaError, RecordError) as error:
             fail(error)
         except UnicodeDecodeError as error:
@@ -62,7 +67,10 @@ def fail(error: Exception) -> NoReturn:
     """End the command with the error as its one line."""
     damaged = isinstance(error, sqlite3.DatabaseError) and not isinstance(error, sqlite3.OperationalError)
     advice = "; with meter.db moved away, `mitmeter verify` makes the rows again out of the captures" if damaged else ""
-    raise click.ClickException(f"{error}{advice}") from error
+    said = str(error)
+    if isinstance(error, OSError) and error.filename and error.strerror:
+        said = f"{error.filename}: {error.strerror}"
+    raise click.ClickException(f"{said}{advice}") from error
 
 
 def opened(folder: Path, *, readonly: bool = True, wanted: bool = False) -> Store:
@@ -120,6 +128,13 @@ def pass_folder(command: Callable[..., Any]) -> Callable[..., Any]:
 def as_json(value: Any) -> str:
     """Return one line of ASCII: no separator or control character of a server's breaks the line or the terminal."""
     return json.dumps(value, separators=(",", ":"))
+
+
+def say_anything() -> None:
+    """Have signs that the terminal's encoding lacks written as escapes: what was metered is in any script."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def console() -> Console:

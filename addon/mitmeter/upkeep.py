@@ -74,7 +74,7 @@ def prune(folder: Path, /, choice: Choice, **given: Any) -> None:
     if older is not None:
         until = older if choice.filter.until is None else min(older, choice.filter.until)
         choice = replace(choice, filter=replace(choice.filter, until=until))
-    picky = choice != Choice(Filter())
+    picky = not choice.is_all
     if not (idents or picky or most is not None):
         raise click.UsageError("say what is to go: IDs, a filter, --older-than or --max-size")
     _prune(folder, choice if picky else None, idents, most, given)
@@ -114,9 +114,15 @@ def _prune(
         click.echo(f"{said} of use, or when that proxy stops; run this again then", err=True)
     if told.unreadable:
         click.echo(f"{told.unreadable} captures that could not be read went with a segment", err=True)
+    _end(unknown, failed=bool(told.held))
+
+
+def _end(unknown: list[int], *, failed: bool = False) -> None:
+    """End with 1 where something failed, or ids stand for no exchange."""
     if unknown:
         click.echo(f"there is no exchange {', '.join(map(str, unknown))}", err=True)
-    sys.exit(1 if unknown or told.held else 0)
+    if unknown or failed:
+        sys.exit(1)
 
 
 def _chosen(folder: Path, store: Store, choice: Choice) -> set[int]:
@@ -153,5 +159,7 @@ def export(place: Place, choice: Choice, idents: tuple[int, ...], form: exportin
                 written, left = exporting.write(file, form, choosing.captured(metered, choice, step))
         except ValueError as error:
             raise click.ClickException(str(error)) from error
+        unknown = sorted({ident for ident in idents if metered.row(ident) is None})
     rest = f", {left} left out" if left else ""
     click.echo(f"{written} exported{rest}", err=True)
+    _end(unknown)

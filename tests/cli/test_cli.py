@@ -10,12 +10,14 @@ import pytest
 from click.testing import CliRunner, Result
 from msgspec.structs import replace
 
+from mitmeter import tables
 from mitmeter.cli import main
 from mitmeter.exchange import Answer, Exchange, Opening, Outcome
 from mitmeter.recorder import Recorder
 from mitmeter.redact import Redacted
 from mitmeter.redact.secrets import session
 from mitmeter.shelf import Shelf, private_folder, secret_of
+from mitmeter.store.sqlite import Store
 from mitmeter.usage.registry import find
 
 KEYS = [
@@ -204,9 +206,6 @@ def test_numbers_are_whole_however_long_words_are(folder: Path) -> None:
         shelf.write([exchanged("m" * 200), exchanged("x", status=429, body=error)], 1_795_341_602.0, {})
     from rich.console import Console
 
-    from mitmeter import tables
-    from mitmeter.store.sqlite import Store
-
     with Store(folder / "meter.db", readonly=True) as store:
         listed, added = tables.exchanges(store.rows()), tables.sums(store.stats("model"), "model")
     for width in (110, 120, 200):
@@ -217,6 +216,49 @@ def test_numbers_are_whole_however_long_words_are(folder: Path) -> None:
             [line] = [line for line in held.get().splitlines() if line.lstrip().startswith(("4 ", "mmm"))]
             assert [word for word in line.split() if word in numbers][:3] == numbers[:3], (width, line)
             assert all(len(line) <= width for line in held.get().splitlines())
+
+
+def test_what_tells_rows_apart_stays_in_a_narrow_terminal(folder: Path) -> None:
+    from rich.console import Console
+
+    with Store(folder / "meter.db", readonly=True) as store:
+        listed = tables.exchanges(store.rows())
+    for width, names in ((40, "id model out ms outcome"), (66, "id time model in out ms outcome")):
+        console = Console(width=width)
+        with console.capture() as held:
+            console.print(listed)
+        head, _, *lines = [line for line in held.get().splitlines() if line.strip()]
+        assert (head.split(), [line.split()[0] for line in lines]) == (names.split(), ["1", "2", "3"])
+
+
+@pytest.mark.parametrize("arguments", [("ls", "--model", "none"), ("stats", "--grep", "none")], ids=" ".join)
+def test_filters_that_nothing_meets(folder: Path, arguments: tuple[str, ...]) -> None:
+    result = run(folder, *arguments)
+    assert (result.exit_code, result.stdout.splitlines()[0]) == (0, "no exchange is like that")
+
+
+MISTAKES = {
+    "ls --since 1h --until 2h": "--since is not before --until",
+    "ls --dir /tmp": "mitmeter --dir DIR ls",
+    "export --out /none/x": "Error: /none/x: No such file or directory",
+    "export 1 99": "there is no exchange 99",
+}
+
+
+@pytest.mark.parametrize("words", MISTAKES)
+def test_mistakes_are_told(folder: Path, words: str) -> None:
+    result = run(folder, *words.split())
+    assert result.exit_code != 0
+    assert MISTAKES[words] in result.stderr.splitlines()[-1]
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
+def test_a_terminal_that_lacks_signs(tmp_path: Path, encoding: str) -> None:
+    with Shelf(tmp_path) as shelf:
+        shelf.write([exchanged("π")], 1_795_341_602.0, {})
+    for words in (["ls"], ["show", "1"], ["stats"], ["tail", "--help"]):
+        result = CliRunner(charset=encoding).invoke(main, ["--dir", str(tmp_path), *words])
+        assert (result.exit_code, result.exception) == (0, None), words
 
 
 def test_a_session_is_found_by_its_hash_and_by_the_clients_own_id(folder: Path) -> None:
