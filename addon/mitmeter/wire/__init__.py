@@ -1,9 +1,9 @@
 """Bytes to messages: undoes codings and framings. Knows no provider, file or host, and raises on no input.
 
 `codings` undoes compression (`undo` one coding of it, through the libraries in `decompress`); `sse`, `ndjson`,
-`array`, `eventstream` and `document` read one framing each. Which framing a body has is told by its media type and its
-first bytes, because the type alone is not reliable: servers send event streams as JSON or without a type, and JSON
-errors as event streams. `MessageDecoder` is the way in.
+`array`, `eventstream` and `document` read one framing each, `parts` a body that comes in the pieces of another. Which
+framing a body has is told by its media type and its first bytes, because the type alone is not reliable: servers send
+event streams as JSON or without a type, and JSON errors as event streams. `MessageDecoder` is the way in.
 
 The rules of the choice:
 
@@ -21,8 +21,8 @@ from mitmeter.exchange import Message
 from mitmeter.mould import Mould, Tells
 from mitmeter.wire.array import ArrayDecoder
 from mitmeter.wire.document import DocumentDecoder
-from mitmeter.wire.eventstream import EventStreamDecoder
 from mitmeter.wire.ndjson import NDJSONDecoder
+from mitmeter.wire.parts import PartsDecoder
 from mitmeter.wire.sse import SSEDecoder
 
 _HEAD = 64
@@ -57,10 +57,16 @@ class _Choice(NamedTuple):
 _FIELDS = tuple((field, SSEDecoder) for field in (b"data:", b"event:", b"id:", b"retry:", b":"))
 _OTHER = _Choice(DocumentDecoder, _FIELDS)
 _SSE = _Choice(SSEDecoder, ((b"{", DocumentDecoder), (b"[", DocumentDecoder)))
-_NDJSON = _Choice(NDJSONDecoder)
+_NDJSON = _Choice(NDJSONDecoder, _FIELDS)
+
+
+def _frames(limit: int) -> Framing:
+    return PartsDecoder(limit, lambda: MessageDecoder("application/x-ndjson", limit=limit, stream=True))
+
+
 # A frame that began with a brace would be of 2 GB.
-_EVENTSTREAM = _Choice(EventStreamDecoder, ((b"{", DocumentDecoder),))
-_ASKED = ((b"[", ArrayDecoder), (b"\0", EventStreamDecoder))
+_EVENTSTREAM = _Choice(_frames, ((b"{", DocumentDecoder),))
+_ASKED = ((b"[", ArrayDecoder), (b"\0", _frames))
 
 _TYPES = {
     "text/event-stream": _SSE,
@@ -127,12 +133,12 @@ class MessageDecoder:
 
     def heed(self, tells: Tells) -> None:
         """Says that of what comes together only messages in which `tells` finds something, and the last, are needed."""
-        if isinstance(self._inner, SSEDecoder | NDJSONDecoder | EventStreamDecoder):
+        if isinstance(self._inner, SSEDecoder | NDJSONDecoder | PartsDecoder):
             self._inner.heed(tells)
 
     def passed(self) -> Iterator[Message]:
         """The newest messages of those that may not have been told, the last one first."""
-        if isinstance(self._inner, SSEDecoder | NDJSONDecoder | EventStreamDecoder):
+        if isinstance(self._inner, SSEDecoder | NDJSONDecoder | PartsDecoder):
             yield from self._inner.passed()
 
     def feed(self, data: bytes) -> list[Message]:
