@@ -71,6 +71,19 @@ def test_a_secret_is_gone_and_the_frames_are_whole(data: st.DataObject, path: st
     assert secret[4:16] not in reply
 
 
+@pytest.mark.parametrize("secret", [SECRET, KEY], ids=["by its shape", "the exchange's own"])
+@given(cuts=st.sets(st.integers(1, 150), max_size=12))
+def test_a_secret_in_pieces_of_a_body_is_gone(secret: str, cuts: set[int]) -> None:
+    lines = b"".join(b'data: {"text":"%s"}\n\n' % text.encode() for text in ("a", f"it is {secret}", ", b"))
+    edges = (0, *sorted(cut for cut in cuts if cut < len(lines)), len(lines))
+    body = b"".join(frame(lines[one:other], **{":event-type": "PayloadPart"}) for one, other in pairwise(edges))
+    cleaned, decoder = Redactor(HEAD, "https://h/p").body(body, stream=True) or b"", EventStreamDecoder(LIMIT)
+    whole = b"".join(one.data for one in decoder.feed(cleaned))
+    assert decoder.anomalies == [] and secret.encode() not in whole
+    assert whole.startswith(b'data: {"text":"a"}\n\ndata: {"text":"it is [REDACTED')
+    assert whole.endswith(b']"}\n\ndata: {"text":", b"}\n\n')
+
+
 @pytest.mark.parametrize("cut", [1, 40, 150])
 def test_a_body_that_was_cut(cut: int) -> None:
     body = b"".join(map(wrapped, (said("a"), said(f"the key {SECRET}"), said("b"))))[:-cut]

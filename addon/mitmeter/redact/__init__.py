@@ -10,7 +10,7 @@ import msgspec
 from msgspec.structs import asdict, replace
 
 from mitmeter.exchange import Capture, Exchange, Headers, Outcome
-from mitmeter.redact.frames import find_wrapped, is_framed, reframed
+from mitmeter.redact.frames import find_pieced, find_wrapped, is_framed, reframed
 from mitmeter.redact.headers import is_kept, redact_headers
 from mitmeter.redact.patch import merged, patched
 from mitmeter.redact.policy import DEFAULT, Policy
@@ -56,8 +56,8 @@ class Redactor:
             spans = self._spans(data, cut, stream)
             if not (stream and is_framed(data)):
                 return patched(data, spans)
-            wrapped = find_wrapped(data, lambda texts: self._spans(texts, cut, True))
-            return reframed(data, wrapped + spans)
+            inside = [look(data, lambda texts: self._spans(texts, cut, True)) for look in (find_wrapped, find_pieced)]
+            return reframed(data, [*chain(*inside), *spans])
         except TooMany:
             return marker("too-many")
 

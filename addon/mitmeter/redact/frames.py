@@ -1,7 +1,8 @@
-"""AWS event streams: secrets in the base64 that a frame's payload wraps, and frames made whole again around markers.
+"""AWS event streams: secrets in what payloads wrap or are pieces of, and frames made whole again around markers.
 
 https://smithy.io/2.0/aws/amazon-eventstream.html
 https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_PayloadPart.html
+https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_runtime_PayloadPart.html
 
 A frame whose payload has changed gets its lengths and both checksums anew, so that what is kept can be read as the
 stream that it was; they then vouch for what is kept, no longer for what was sent.
@@ -11,7 +12,8 @@ import binascii
 import re
 from base64 import b64encode
 from bisect import bisect_right
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from itertools import accumulate
 from struct import Struct
 from zlib import crc32
 
@@ -23,6 +25,7 @@ _CHECK = Struct(">I")
 _LEAST = _PRELUDE.size + _CHECK.size
 # The first frames of a stream that wraps its payloads do.
 _START = 8192
+_PIECE = b"\x0b:event-type\x07\x00\x0bPayloadPart"
 _WRAPPED = re.compile(rb'"bytes"\s{0,8}+:\s{0,8}+"([A-Za-z0-9+/]{4,}+={0,2})')
 
 
@@ -48,19 +51,42 @@ def find_wrapped(data: bytes, find: Callable[[bytes], list[Span]]) -> list[Span]
         return []
     places = [_quads(*found.span(1)) for found in _WRAPPED.finditer(data)]
     texts = [_decoded(data[start:end]) for start, end in places]
-    starts: list[int] = []
+    return [
+        (*places[number], b64encode(patched(texts[number], spans)))
+        for number, spans in _shared(texts, b"\n", find).items()
+    ]
+
+
+def find_pieced(data: bytes, find: Callable[[bytes], list[Span]]) -> list[Span]:
+    """Return the spans of what `find` finds in the body that the payloads of frames are pieces of, cut anywhere."""
+    if data.find(_PIECE, 0, _START) < 0:
+        return []
+    places = list(_pieces(data))
+    own = _shared([data[start:end] for start, end in places], b"", find)
+    return [(places[at][0] + one, places[at][0] + other, mark) for at in own for one, other, mark in own[at]]
+
+
+def _pieces(data: bytes) -> Iterator[tuple[int, int]]:
+    """Yield where the payloads of frames that are pieces begin and end; of the last frame, as far as it is there."""
     at = 0
-    for text in texts:
-        starts.append(at)
-        at += len(text) + 1
+    while total := _total(data, at):
+        begin = at + _PRELUDE.size + _PRELUDE.unpack_from(data, at)[1]
+        if data.find(_PIECE, at, begin) >= 0:
+            yield begin, max(begin, min(at + total - _CHECK.size, len(data)))
+        at += total
+
+
+def _shared(texts: list[bytes], between: bytes, find: Callable[[bytes], list[Span]]) -> dict[int, list[Span]]:
+    """Return the spans of what `find` finds in texts that are searched together, by the number of the text."""
+    starts = [0, *accumulate(len(text) + len(between) for text in texts)]
     own: dict[int, list[Span]] = {}
-    for start, end, mark in merged(find(b"\n".join(texts))) if texts else ():
+    for start, end, mark in merged(find(between.join(texts))) if texts else ():
         for number in range(bisect_right(starts, start) - 1, bisect_right(starts, end - 1)):
             first, last = max(0, start - starts[number]), min(len(texts[number]), end - starts[number])
             if last > first:
                 own.setdefault(number, []).append((first, last, mark))
                 mark = b""
-    return [(*places[number], b64encode(patched(texts[number], spans))) for number, spans in own.items()]
+    return own
 
 
 def _quads(start: int, end: int) -> tuple[int, int]:
