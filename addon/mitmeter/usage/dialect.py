@@ -226,7 +226,8 @@ class Dialect(Struct, frozen=True, kw_only=True, eq=False):
 
     `paths` are regular expressions searched in the request path, anchored at its end. `anywhere` lets the path alone
     decide on hosts that nobody claims. `usage` lists where usage objects stand, the strongest last; the empty path is
-    the document itself, of which only what `counts` names is taken (a `Clock` may stand there as well).
+    the document itself, of which only what `counts` names is taken (a `Clock` may stand there as well). `listed` says
+    that they are lists of objects, and which members of those are the name and the value of a count.
     `usage_headers` are read where the body has no usage, and with `headers_fill` for what it leaves out.
     `parts` are the generated pieces of a message in a stream, `reply` those of a whole document of which `prompt` does
     not tell more: it says how messages are written, in the request and in whole replies.
@@ -251,6 +252,7 @@ class Dialect(Struct, frozen=True, kw_only=True, eq=False):
     methods: tuple[str, ...] = ("POST",)
     anywhere: bool = False
     usage: tuple[str, ...] = ()
+    listed: tuple[str, str] | None = None
     usage_headers: tuple[tuple[str, str], ...] = ()
     headers_fill: bool = False
     counts: Counts = Counts()

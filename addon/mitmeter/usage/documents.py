@@ -21,6 +21,9 @@ ERROR_MEMBERS = (
     *("error", "errors", "message", "Message", "detail", "code", "object", "type", "error_type", "error_code"),
 )
 
+# Some servers call a stream of lines a document.
+LINES = 10_000
+
 type Decode = Callable[[bytes], Any]
 
 
@@ -56,9 +59,16 @@ def decoder(roots: frozenset[str], unread: frozenset[str] = frozenset()) -> Deco
 
 
 def tolerant(payload: bytes) -> Any:
-    """Decode JSON with NaN, lone surrogates and broken UTF-8; raises NotADocument."""
+    """Decode JSON with NaN, lone surrogates and broken UTF-8, or lines of it as a list; raises NotADocument."""
+    text = payload.decode("utf-8", "replace")
     try:
-        return json.loads(payload.decode("utf-8", "replace"))
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        lines = text.split("\n", LINES) if text[:1] == "{" else ()
+        if not 1 < len(lines) <= LINES:
+            raise NotADocument(str(error)) from error
+    try:
+        return [json.loads(line) for line in lines if line.strip()]
     except (ValueError, RecursionError) as error:
         raise NotADocument(str(error)) from error
 

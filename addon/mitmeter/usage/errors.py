@@ -1,8 +1,8 @@
 """What a body says went wrong: (type, message), in the shapes that providers use.
 
-`{"error": {"type", "code", "message"}}`, `{"error": "…"}`, `{"message"}`, `{"Message"}`, `{"detail": "…"}`,
-`{"detail": [{"msg"}]}`, `{"errors": [{"code", "message"}]}`, `{"error": "…", "error_type"}`,
-`{"message", "error_code"}`, `[{"error": {…}}]`.
+`{"error": {"type", "code", "message"}}`, `{"error": {"Code", "Message"}}`, `{"error": "…"}`, `{"message"}`,
+`{"Message"}`, `{"detail": "…"}`, `{"detail": [{"msg"}]}`, `{"errors": [{"code", "message"}]}`,
+`{"error": "…", "error_type"}`, `{"message", "error_code"}`, `[{"error": {…}}]`.
 """
 
 from collections.abc import Iterable
@@ -25,8 +25,7 @@ def _first(told: dict[str, Any], *names: str) -> str | None:
 
 
 def _of_object(error: dict[str, Any]) -> Error:
-    kind = _first(error, "type", "code", "status")
-    return kind, _text(error.get("message"))
+    return _first(error, "type", "code", "status", "Code"), _first(error, "message", "Message", "Msg")
 
 
 def _listed(items: Any, name: str) -> str | None:

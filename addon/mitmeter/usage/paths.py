@@ -45,7 +45,7 @@ def _bare(steps: Path, value: Any) -> Any:
 
 
 def only(document: dict[str, Any], places: tuple[str, ...]) -> dict[str, Any]:
-    """Return those members of a document that are not null and in which one of the places stands.
+    """Return what is not null of a document at these places, and nothing else.
 
     Of the elements at a place `a[].b.c` that is only their `b.c`.
     """
@@ -54,9 +54,17 @@ def only(document: dict[str, Any], places: tuple[str, ...]) -> dict[str, Any]:
         if steps[1:2] == (EACH,):
             if counted := [_bare(steps[2:], value) for _, value in walk(document, steps)]:
                 taken[steps[0]] = counted
-        elif document.get(steps[0]) is not None:
-            taken[steps[0]] = document[steps[0]]
+        elif (value := dig(document, steps)) is not None:
+            held = taken
+            for step in steps[:-1]:
+                held = held.setdefault(step, {})
+            held[steps[-1]] = value
     return taken
+
+
+def listed(items: list[Any], name: str, value: str) -> dict[str, Any]:
+    """Return the values of a list of objects by the names that they give themselves."""
+    return {item[name]: item.get(value) for item in items if isinstance(item, dict) and isinstance(item.get(name), str)}
 
 
 def element_key(element: Any, place: int) -> int:

@@ -19,7 +19,7 @@ from mitmeter.usage.counts import Pace, Tally, amount, together, usage_of
 from mitmeter.usage.dialect import Clock, Dialect, Figure, Snapshot, highest, overlay
 from mitmeter.usage.documents import Decode, NotADocument, opener, response_decoder
 from mitmeter.usage.errors import error_at, read_error
-from mitmeter.usage.paths import Path, dig, element_key, only, path, walk
+from mitmeter.usage.paths import Path, dig, element_key, listed, only, path, walk
 from mitmeter.usage.pieces import generated
 from mitmeter.usage.telling import DONE, FAILED, pinned, teller, telling, tells, thinking
 
@@ -229,6 +229,8 @@ class Reading:
             for _, usage in walk(document, steps):
                 if not steps:
                     usage = only(document, self._plan.root_counts)
+                if dialect.listed and isinstance(usage, list):
+                    usage = listed(usage, *dialect.listed)
                 if isinstance(usage, dict) and usage:
                     self.snapshots += 1
                     told.snapshot = usage if told.snapshot is None else dialect.fold(told.snapshot, usage)
