@@ -136,6 +136,27 @@ POST gpu-box.lan /generate_stream tgi generate_stream
 POST api.together.xyz /v1/chat/completions together chat
 POST api.upstage.ai /v1/chat/completions upstage chat
 POST api.venice.ai /api/v1/chat/completions venice chat
+POST runtime.sagemaker.us-east-1.amazonaws.com /endpoints/llama/invocations sagemaker invocations
+POST runtime.sagemaker-fips.us-east-1.amazonaws.com /endpoints/m/invocations-response-stream sagemaker invocations_stream
+POST vpce-0a1b-c2d.runtime.sagemaker.eu-west-1.vpce.amazonaws.com /endpoints/llama/invocations sagemaker invocations
+POST api.llama.com /v1/chat/completions meta_llama completion_message
+POST api.llama.com /compat/v1/chat/completions meta_llama chat
+POST inference.generativeai.us-chicago-1.oci.oraclecloud.com /20231130/actions/chat oci action_chat
+POST inference.generativeai.us-chicago-1.oci.oraclecloud.com /20231130/actions/rerankText oci action_rerank
+POST inference.generativeai.us-chicago-1.oci.oraclecloud.com /openai/v1/responses oci responses
+POST hunyuan.tencentcloudapi.com / tencent action
+POST api.hunyuan.cloud.tencent.com /v1/chat/completions tencent chat
+POST llm.api.cloud.yandex.net /foundationModels/v1/completionAsync yandex foundation_completion
+POST llm.api.cloud.yandex.net /foundationModels/v1/tokenizeCompletion yandex foundation_tokenize
+POST llm.api.cloud.yandex.net /v1/chat/completions yandex chat
+POST aip.baidubce.com /rpc/2.0/ai_custom/v1/wenxinworkshop/chat/completions baidu ernie_chat
+POST aip.baidubce.com /rpc/2.0/ai_custom/v1/wenxinworkshop/reranker/bce_reranker_base baidu ernie_rerank
+POST qianfan.baidubce.com /v2/chat/completions baidu chat
+POST qianfan.baidubce.com /v2/rerankers baidu rerank
+POST clovastudio.stream.ntruss.com /testapp/v3/chat-completions/HCX-005 naver clova_chat
+POST clovastudio.stream.ntruss.com /v1/openai/chat/completions naver chat
+POST api.perplexity.ai /v1/agent perplexity responses
+POST api.perplexity.ai /v1/sonar perplexity chat
 POST ai-gateway.vercel.sh /v1/chat/completions vercel chat
 POST ai-gateway.vercel.sh /v3/ai/language-model vercel language_model
 POST aiplatform.googleapis.com /v1/projects/p/locations/l/publishers/x/models/g:generateContent vertex generate_content
@@ -187,6 +208,17 @@ POST org-account.snowflakecomputing.com /api/v2/statements
 POST dbc-1.cloud.databricks.com /api/2.0/jobs/run-now
 POST us-south.ml.cloud.ibm.com /ml/v1/text/tokenization
 GET openrouter.ai /api/v1/generation
+POST runtime.sagemaker.us-east-1.amazonaws.com /endpoints/llama/async-invocations
+POST api.sagemaker.us-east-1.amazonaws.com /
+POST aip.baidubce.com /rest/2.0/ocr/v1/general_basic
+POST cvm.tencentcloudapi.com /
+POST example.com /20231130/actions/chat
+POST example.com /endpoints/llama/invocations
+POST example.com /v1/agent
+POST gpu-box.lan /embed
+POST gpu-box.lan /predict
+POST gpu-box.lan /score
+POST gpu-box.lan /classify
 """
 
 

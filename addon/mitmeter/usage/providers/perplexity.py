@@ -4,6 +4,7 @@ What it searched and read (`citation_tokens`) comes on top of the prompt and wha
 of the completion; the total leaves both out, which is flagged. An asynchronous answer
 may be read many times.
 https://docs.perplexity.ai/api-reference/chat-completions-post
+https://docs.perplexity.ai/docs/agent-api/migrate-from-sonar (`/v1/agent`)
 https://docs.perplexity.ai/getting-started/pricing
 """
 
@@ -22,7 +23,12 @@ COUNTS = Counts(
     beside_output=("reasoning_tokens",),
 )
 
-SONAR = CHAT.but(counts=COUNTS, usage=("usage", "response.usage"), model=("model", "response.model"))
+SONAR = CHAT.but(
+    paths=(*CHAT.paths, r"/v1/sonar"),
+    counts=COUNTS,
+    usage=("usage", "response.usage"),
+    model=("model", "response.model"),
+)
 
 PROVIDER = Provider(
     name="perplexity",
@@ -30,7 +36,7 @@ PROVIDER = Provider(
     dialects=(
         SONAR,
         retrieved(SONAR, r"/async/chat/completions/(?P<id>[^/]+)"),
-        RESPONSES,
+        RESPONSES.but(paths=(*RESPONSES.paths, r"/v1/agent")),
         EMBEDDINGS,
     ),
     costs=(Figure(at="cost.total_cost"),),

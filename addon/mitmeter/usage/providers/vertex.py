@@ -34,6 +34,7 @@ PROVIDER = Provider(
         r"([a-z0-9-]+-)?aiplatform\.googleapis\.com",
         r"aiplatform\.[a-z0-9.-]+\.googleapis\.com",
         r"firebasevertexai\.googleapis\.com",
+        r"[a-z0-9-]+\.[a-z0-9-]+\.prediction\.vertexai\.goog",
     ),
     dialects=(
         GENERATE,
