@@ -137,7 +137,7 @@ POST api.together.xyz /v1/chat/completions together chat
 POST api.upstage.ai /v1/chat/completions upstage chat
 POST api.venice.ai /api/v1/chat/completions venice chat
 POST runtime.sagemaker.us-east-1.amazonaws.com /endpoints/llama/invocations sagemaker invocations
-POST runtime.sagemaker-fips.us-east-1.amazonaws.com /endpoints/m/invocations-response-stream sagemaker invocations_stream
+POST runtime.sagemaker-fips.x-east-1.amazonaws.com /endpoints/m/invocations-response-stream sagemaker invocations_stream
 POST vpce-0a1b-c2d.runtime.sagemaker.eu-west-1.vpce.amazonaws.com /endpoints/llama/invocations sagemaker invocations
 POST api.llama.com /v1/chat/completions meta_llama completion_message
 POST api.llama.com /compat/v1/chat/completions meta_llama chat

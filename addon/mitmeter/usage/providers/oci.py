@@ -1,4 +1,4 @@
-"""Oracle Cloud's Generative AI: `usage` in `chatResponse`, in the shape of either of two vendors; a stream has no wrapper.
+"""Oracle Cloud's Generative AI: `usage` in `chatResponse`, in the shape of one of two vendors; a stream has no wrapper.
 
 A stream counts in its last event if the request asks for it. The compatible APIs stand below `/openai/v1`.
 https://docs.oracle.com/en-us/iaas/api/#/en/generative-ai-inference/20231130/ChatResult/Chat
