@@ -27,8 +27,9 @@ GROUPS = ("model", "provider", "host", "path", "status", "outcome", "session", "
 @click.pass_context
 def main(context: click.Context, place: Place | None) -> None:
     """Look at what mitmeter metered: LLM traffic as rows and captures."""
-    context.obj = place or Where().convert(os.environ.get("MITMETER_DIR") or "~/.mitmproxy/meter", None, context)
-    context.meta["mitmeter.given"] = place is not None
+    named = os.environ.get("MITMETER_DIR")
+    context.obj = place or Where().convert(named or "~/.mitmproxy/meter", None, context)
+    context.meta["mitmeter.given"] = "--dir" if place else named
     terminal.say_anything()
 
 
@@ -176,8 +177,10 @@ def path() -> None:
 
 def _start(context: click.Context, tool: str, arguments: tuple[str, ...]) -> NoReturn:
     command = [str(Path(sys.executable).parent / tool), "-s", str(script())]
-    if context.meta.get("mitmeter.given"):
+    if isinstance(context.obj, Path) and context.meta["mitmeter.given"]:
         command += ["--set", f"meter_dir={context.obj}"]
+    elif context.meta["mitmeter.given"] == "--dir":
+        raise click.UsageError("a proxy writes to a meter_dir; --set meter_clickhouse=… has it send from there, too")
     try:
         os.execv(command[0], [*command, *arguments])
     except OSError as error:

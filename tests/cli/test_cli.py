@@ -241,6 +241,8 @@ MISTAKES = {
     "ls --since 1h --until 2h": "--since is not before --until",
     "ls --dir /tmp": "mitmeter --dir DIR ls",
     "export --out /none/x": "Error: /none/x: No such file or directory",
+    "serve --host 192.0.2.1": "Error: 192.0.2.1:8082: ",
+    "--dir clickhouse://u@h/d run": "Error: a proxy writes to a meter_dir",
     "export 1 99": "there is no exchange 99",
 }
 
@@ -259,6 +261,24 @@ def test_a_terminal_that_lacks_signs(tmp_path: Path, encoding: str) -> None:
     for words in (["ls"], ["show", "1"], ["stats"], ["tail", "--help"]):
         result = CliRunner(charset=encoding).invoke(main, ["--dir", str(tmp_path), *words])
         assert (result.exit_code, result.exception) == (0, None), words
+
+
+@pytest.mark.parametrize(
+    ("words", "named", "wanted"),
+    [
+        ("run -q", "", ["-q"]),
+        ("web -q", "/a", ["--set", "meter_dir=/a", "-q"]),
+        ("--dir /b run -q", "/a", ["--set", "meter_dir=/b", "-q"]),
+        ("run -q", "clickhouse://u@h/d", ["-q"]),
+    ],
+)
+def test_a_proxy_has_the_folder_that_was_named(
+    words: str, named: str, wanted: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: list[list[str]] = []
+    monkeypatch.setattr("os.execv", lambda tool, command: started.append(command))
+    CliRunner().invoke(main, words.split(), env={"MITMETER_DIR": named})
+    assert [command[3:] for command in started] == [wanted]
 
 
 def test_a_session_is_found_by_its_hash_and_by_the_clients_own_id(folder: Path) -> None:

@@ -25,7 +25,10 @@ class Server:
     """Serves a desk from `__init__` on; to be used on one event loop, which has to run. Raises OSError."""
 
     def __init__(self, desk: Desk, token: str, port: int, host: str = LOOPBACK) -> None:
-        sockets = bind_sockets(port, host, family=socket.AF_UNSPEC)
+        try:
+            sockets = bind_sockets(port, host, family=socket.AF_UNSPEC)
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, f"{host}:{port}") from error
         self.port: int = sockets[0].getsockname()[1]
         self.doors = Doors(token, host, self.port)
         self._host = f"[{host}]" if ":" in host else host
