@@ -96,6 +96,8 @@ class Page(Answering):
         said = "That token is not the one." if invalid_password else "The token was printed when the server started."
         field = self.xsrf_form_html() if self.settings.get("xsrf_cookies") else ""
         self.set_status(401)
+        # With no-referrer a browser says `Origin: null` when it sends a form, which might be anybody's.
+        self.set_header("Referrer-Policy", "same-origin")
         self.send((_LOGIN % (said, escape(self.address), field)).encode(), KINDS[".html"])
 
 
