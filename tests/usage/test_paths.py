@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from mitmeter.usage.paths import Key, dig, only, path, walk
+from mitmeter.usage.paths import Key, dig, listed, only, path, walk
 
 CHOICES = {"choices": [{"index": 1, "delta": {"content": "b"}}, {"index": 0, "delta": {"content": "a"}}]}
 
@@ -64,5 +64,23 @@ def test_walk(document: Any, text: str, found: list[tuple[Key, Any]]) -> None:
 
 
 def test_only_takes_the_named_members_that_are_not_null() -> None:
-    document = {"eval_count": 3, "prompt_eval_count": None, "model": "m", "nested": {"n": 1}}
+    document = {"eval_count": 3, "prompt_eval_count": None, "model": "m", "nested": {"n": 1, "text": "t"}}
     assert only(document, ("eval_count", "prompt_eval_count", "nested.n")) == {"eval_count": 3, "nested": {"n": 1}}
+
+
+def test_only_takes_of_elements_what_is_named_together() -> None:
+    results = [{"text": "a", "in": 1, "out": 2}, {"text": "b", "in": 3}]
+    taken = only({"results": results, "other": []}, ("results[].in", "results[].out", "other[].n"))
+    assert taken == {"results": [{"in": 1, "out": 2}, {"in": 3}]}
+
+
+@pytest.mark.parametrize(
+    ("items", "values"),
+    [
+        pytest.param([], {}, id="empty"),
+        pytest.param([{"metric": "a", "value": 1}, {"metric": "b", "value": 2}], {"a": 1, "b": 2}, id="named"),
+        pytest.param([{"metric": "a"}, {"value": 2}, {"metric": 3, "value": 1}, "x"], {"a": None}, id="odd ones"),
+    ],
+)
+def test_listed(items: list[Any], values: dict[str, Any]) -> None:
+    assert listed(items, "metric", "value") == values

@@ -38,10 +38,10 @@ def dig(document: Any, steps: Path) -> Any:
     return document
 
 
-def _bare(steps: Path, value: Any) -> Any:
-    for step in reversed(steps):
-        value = {step: value}
-    return value
+def _put(held: dict[Any, Any], steps: tuple[Any, ...], value: Any) -> None:
+    for step in steps[:-1]:
+        held = held.setdefault(step, {})
+    held[steps[-1]] = value
 
 
 def only(document: dict[str, Any], places: tuple[str, ...]) -> dict[str, Any]:
@@ -50,16 +50,14 @@ def only(document: dict[str, Any], places: tuple[str, ...]) -> dict[str, Any]:
     Of the elements at a place `a[].b.c` that is only their `b.c`.
     """
     taken: dict[str, Any] = {}
+    elements: dict[str, dict[int, Any]] = {}
     for steps in map(path, places):
         if steps[1:2] == (EACH,):
-            if counted := [_bare(steps[2:], value) for _, value in walk(document, steps)]:
-                taken[steps[0]] = counted
+            for key, value in walk(document, steps):
+                _put(elements, (steps[0], key[0], *steps[2:]), value)
         elif (value := dig(document, steps)) is not None:
-            held = taken
-            for step in steps[:-1]:
-                held = held.setdefault(step, {})
-            held[steps[-1]] = value
-    return taken
+            _put(taken, steps, value)
+    return taken | {name: list(held.values()) for name, held in elements.items()}
 
 
 def listed(items: list[Any], name: str, value: str) -> dict[str, Any]:
