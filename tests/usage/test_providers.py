@@ -157,6 +157,64 @@ POST clovastudio.stream.ntruss.com /testapp/v3/chat-completions/HCX-005 naver cl
 POST clovastudio.stream.ntruss.com /v1/openai/chat/completions naver chat
 POST api.perplexity.ai /v1/agent perplexity responses
 POST api.perplexity.ai /v1/sonar perplexity chat
+POST api.aimlapi.com /v1/chat/completions aimlapi chat
+POST api.aleph-alpha.com /complete aleph_alpha complete_prompt
+POST api.aleph-alpha.com /semantic_embed aleph_alpha embed_prompt
+POST api.nova.amazon.com /v1/chat/completions amazon_nova chat
+POST api.arcee.ai /api/v1/chat/completions arcee chat
+POST api.avian.io /v1/chat/completions avian chat
+POST api.baichuan-ai.com /v1/chat/completions baichuan chat
+POST llm.chutes.ai /v1/chat/completions chutes chat
+POST api.clarifai.com /v2/ext/openai/v1/chat/completions clarifai chat
+POST inference.do-ai.run /v1/chat/completions digitalocean chat
+POST model-runner.docker.internal /engines/llama.cpp/v1/chat/completions docker_model_runner chat
+POST api.featherless.ai /v1/completions featherless completions
+POST api.friendli.ai /serverless/tools/v1/chat/completions friendli chat
+POST gigachat.devices.sberbank.ru /api/v1/chat/completions gigachat chat
+POST api.gmi-serving.com /v1/chat/completions gmi chat
+POST ai-gateway.helicone.ai /v1/chat/completions helicone chat
+POST anthropic.helicone.ai /v1/messages helicone messages
+POST us.inference.heroku.com /v1/chat/completions heroku chat
+POST a1.us-east-1.aws.endpoints.huggingface.cloud /embed huggingface embed_texts
+POST a1.us-east-1.aws.endpoints.huggingface.cloud /predict huggingface predict_texts
+POST maas-api.cn-huabei-1.xf-yun.com /v2/chat/completions iflytek chat
+POST api.inference.net /v1/chat/completions inference_net chat
+POST api.kilo.ai /api/gateway/chat/completions kilo chat
+POST api.kluster.ai /v1/chat/completions kluster chat
+POST gpu-box.lan /api/extra/generate/stream koboldcpp kobold_stream
+POST gpu-box.lan /api/latest/generate koboldcpp kobold_generate
+POST m.us-east.lepton.run /api/v1/chat/completions lepton chat
+POST api.lingyiwanwu.com /v1/chat/completions lingyiwanwu chat
+POST chat.maritaca.ai /api/chat/completions maritaca chat
+POST chat.maritaca.ai /api/chat/inference maritaca chat_inference
+POST api.meta.ai /v1/responses meta_ai responses
+POST me--app-serve.modal.run /v1/chat/completions modal chat
+POST api-inference.modelscope.cn /v1/chat/completions modelscope chat
+POST api.morphllm.com /v1/rerank morph rerank
+POST nano-gpt.com /api/v1/chat/completions nanogpt chat
+POST inference-api.nousresearch.com /v1/chat/completions nous chat
+POST inference.api.nscale.com /v1/chat/completions nscale chat
+POST opencode.ai /zen/v1/messages opencode messages
+POST api.parasail.io /v1/chat/completions parasail chat
+POST api.poe.com /v1/responses poe responses
+POST api.portkey.ai /v1/messages portkey messages
+POST serving.app.predibase.com /t1/deployments/v2/llms/m/generate_stream predibase generate_stream
+POST serving.app.predibase.com /t1/deployments/v2/llms/m/v1/chat/completions predibase chat
+POST api.reka.ai /v1/chat reka reka_chat
+POST instantapply.endpoint.relace.run /v1/code/apply relace code_apply
+POST router.requesty.ai /v1/chat/completions requesty chat
+POST api.sarvam.ai /v1/chat/completions sarvam chat
+POST api.sensenova.cn /v1/llm/chat-completions sensenova llm_chat
+POST api.sensenova.cn /compatible-mode/v1/chat/completions sensenova chat
+POST api.stepfun.com /step_plan/v1/messages stepfun messages
+POST gpu-box.lan /embed_sparse tei embed_sparse
+POST gpu-box.lan /v2/models/llama/versions/1/generate_stream triton generate_model_stream
+POST api.v0.dev /v1/chat/completions v0 chat
+POST gpu-box.lan /pooling vllm pooling
+POST ark.ap-southeast.bytepluses.com /api/v3/chat/completions volcengine chat
+POST ark.cn-beijing.volces.com /api/v3/embeddings/multimodal volcengine embeddings
+POST api.inference.wandb.ai /v1/chat/completions wandb chat
+POST api.xiaomimimo.com /v1/chat/completions xiaomi chat
 POST ai-gateway.vercel.sh /v1/chat/completions vercel chat
 POST ai-gateway.vercel.sh /v3/ai/language-model vercel language_model
 POST aiplatform.googleapis.com /v1/projects/p/locations/l/publishers/x/models/g:generateContent vertex generate_content
@@ -215,6 +273,12 @@ POST cvm.tencentcloudapi.com /
 POST example.com /20231130/actions/chat
 POST example.com /endpoints/llama/invocations
 POST example.com /v1/agent
+POST example.com /complete
+POST example.com /v1/code/apply
+POST example.com /v1/score
+POST example.com /models/v2/models/m/generate
+POST gpu-box.lan /v2/models/m/infer
+POST gpu-box.lan /api/v1/generate
 POST gpu-box.lan /embed
 POST gpu-box.lan /predict
 POST gpu-box.lan /score

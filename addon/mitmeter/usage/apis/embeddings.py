@@ -6,6 +6,7 @@ https://docs.jina.ai (rerank)
 """
 
 from mitmeter.usage.apis.chat import COUNTS, PROMPT
+from mitmeter.usage.apis.embed import COMPUTED
 from mitmeter.usage.dialect import Dialect
 from mitmeter.usage.prompt import Place, texts
 
@@ -29,5 +30,6 @@ RERANK = EMBEDDINGS.but(
     api="rerank",
     operation="rerank",
     paths=(r"(^|/)(v\d+|v)/rerank(ing)?", r"^/rerank(ing)?"),
-    prompt=texts("query", "documents"),
+    usage_headers=COMPUTED,
+    prompt=texts("query", "documents", "texts"),
 )
