@@ -38,7 +38,10 @@ def test_a_file_is_all_that_a_provider_takes(tmp_path: Path, monkeypatch: pytest
     _, text = example()
     (tmp_path / "newcomer.py").write_text(text.replace("cerebras", "newcomer"), encoding="utf-8")
     monkeypatch.setattr(providers, "__path__", [*providers.__path__, str(tmp_path)])
-    cached: list[Any] = [registry.discover, registry._anywhere, registry._at, registry._headers, registry.find]
+    cached: list[Any] = [
+        *(registry.discover, registry._anywhere, registry._at, registry._headers),
+        *(registry._hosts, registry.owner, registry.find),
+    ]
     for function in cached:
         function.cache_clear()
     try:

@@ -47,6 +47,11 @@ class Match(Struct, frozen=True, eq=False):
         timed = (engine for clock, engine in self.clocks if timed_by is not None and timed_by(clock))
         return next(timed, None) or self.provider or None
 
+    def takes(self, content_type: str) -> bool:
+        """Say whether a request of this Content-Type (empty if there is none) is for this dialect."""
+        asked_as = self.dialect.asked_as
+        return not asked_as or not content_type or content_type.partition(";")[0].strip().lower() in asked_as
+
     def path_model(self, path: str) -> str | None:
         """Return the model that the request path names, which some clients quote twice."""
         found = re.search(self.dialect.path_model, path) if self.dialect.path_model else None
@@ -153,10 +158,17 @@ def named(name: str) -> Provider:
     return next((provider for provider in discover() if provider.name == name), Provider(name=name))
 
 
+@cache
+def _hosts() -> tuple[re.Pattern[str], tuple[Provider, ...]]:
+    """Return one pattern of all hosts, in which the name of a group ends with the number of its provider."""
+    owners = tuple(provider for provider in discover() if provider.hosts)
+    groups = (f"(?P<p{number}>{'|'.join(provider.hosts)})" for number, provider in enumerate(owners))
+    return re.compile("|".join(groups), re.IGNORECASE), owners
+
+
 @lru_cache(maxsize=4096)
 def owner(host: str) -> Provider | None:
     """Return the provider whose host this is, None where nobody claims it."""
-    for provider in discover():
-        if any(re.fullmatch(pattern, host, re.IGNORECASE) for pattern in provider.hosts):
-            return provider
-    return None
+    pattern, owners = _hosts()
+    found = pattern.fullmatch(host)
+    return owners[int((found.lastgroup or "")[1:])] if found else None
