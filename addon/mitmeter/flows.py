@@ -90,7 +90,10 @@ def match(flow: http.HTTPFlow) -> Match | None:
             _MATCHES.clear()
         method = "POST" if flow.request.method == "HEAD" else flow.request.method
         _MATCHES[key] = find(method, flow.request.pretty_host, flow.request.path.partition("?")[0], opens)
-    return _MATCHES[key]
+    found = _MATCHES[key]
+    if found is None or not found.dialect.asked_as or found.takes(text(first(data, b"content-type") or b"")):
+        return found
+    return None
 
 
 def warm() -> None:

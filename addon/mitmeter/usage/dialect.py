@@ -225,7 +225,8 @@ class Dialect(Struct, frozen=True, kw_only=True, eq=False):
     """How one API of one provider writes what a meter wants to know.
 
     `paths` are regular expressions searched in the request path, anchored at its end. `anywhere` lets the path alone
-    decide on hosts that nobody claims. `usage` lists where usage objects stand, the strongest last; the empty path is
+    decide on hosts that nobody claims. `asked_as` are the media types of its requests, if others are not for it (one
+    without a type is). `usage` lists where usage objects stand, the strongest last; the empty path is
     the document itself, of which only what `counts` names is taken (a `Clock` may stand there as well). `listed` says
     that they are lists of objects, and which members of those are the name and the value of a count.
     `usage_headers` are read where the body has no usage, and with `headers_fill` for what it leaves out.
@@ -251,6 +252,7 @@ class Dialect(Struct, frozen=True, kw_only=True, eq=False):
     paths: tuple[str, ...]
     methods: tuple[str, ...] = ("POST",)
     anywhere: bool = False
+    asked_as: tuple[str, ...] = ()
     usage: tuple[str, ...] = ()
     listed: tuple[str, str] | None = None
     usage_headers: tuple[tuple[str, str], ...] = ()

@@ -1,7 +1,8 @@
 """SageMaker endpoints: bodies of the container's own, and a stream of frames that are pieces of such a body.
 
 Containers speak chat and completions, or plain generation, whose counts stand in `details` if the request asks for
-them; one document may hold the answers to several inputs. The endpoint stands in the path.
+them; one document may hold the answers to several inputs. The endpoint stands in the path. What is asked for in
+tables, pictures or anything but JSON is another kind of model.
 https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_runtime_InvokeEndpoint.html
 https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_runtime_InvokeEndpointWithResponseStream.html
 https://docs.djl.ai/master/docs/serving/serving/docs/lmi/user_guides/lmi_input_output_schema.html
@@ -17,6 +18,7 @@ from mitmeter.usage.prompt import either, texts
 INVOCATIONS = CHAT.but(
     api="invocations",
     paths=(r"/endpoints/[^/]+/invocations",),
+    asked_as=("application/json", "application/jsonlines"),
     path_model=r"/endpoints/(?P<model>[^/]+)/invocations",
     usage=("details", "usage"),
     counts=CHAT.counts.but(otherwise=(GENERATE.counts,)),
