@@ -67,6 +67,16 @@ def frame(payload: bytes, name: bytes = b"event") -> bytes:
     return body + struct.pack(">I", crc32(body))
 
 
+def part(piece: bytes) -> bytes:
+    """A frame whose payload is a piece of another body."""
+    return frame(piece, b"PayloadPart")
+
+
+def sliced(text: bytes, size: int) -> list[bytes]:
+    """A text in pieces."""
+    return [text[at : at + size] for at in range(0, len(text), size)]
+
+
 FRAMINGS: dict[str, Callable[[list[bytes]], bytes]] = {
     "text/event-stream": lambda texts: b"".join(b"data: %s\n\n" % text for text in texts) + b"data: [DONE]\n\n",
     "text/event-stream; charset=utf-8": lambda texts: b"".join(b"event: e\r\ndata:%s\r\n\r\n" % text for text in texts),
@@ -74,6 +84,7 @@ FRAMINGS: dict[str, Callable[[list[bytes]], bytes]] = {
     "application/json": lambda texts: texts[0] if texts else b"",
     "application/json; array": lambda texts: b"[" + b"\n,\r\n".join(texts) + b"]",
     "application/vnd.amazon.eventstream": lambda texts: b"".join(map(frame, texts)),
+    "application/vnd.amazon.eventstream; parts": lambda texts: b"".join(map(part, sliced(b"\n".join(texts), 50))),
 }
 
 

@@ -222,6 +222,8 @@ POST api.voyageai.com /v1/multimodalembeddings voyage embeddings
 POST api.voyageai.com /v1/rerank voyage rerank
 POST us-south.ml.cloud.ibm.com /ml/v1/text/generation_stream watsonx text_generation
 POST us-south.ml.cloud.ibm.com /ml/v1/text/chat watsonx chat
+POST us-south.ml.cloud.ibm.com /ml/v1/text/rerank watsonx rerank
+POST llama.eastus2.inference.ml.azure.com /v1/chat/completions azure chat
 POST eu-de.ml.cloud.ibm.com /ml/v1/deployments/d1/text/chat_stream watsonx chat
 POST api.writer.com /v1/chat writer chat
 POST api.x.ai /v1/chat/completions xai chat
@@ -273,6 +275,7 @@ POST cvm.tencentcloudapi.com /
 POST example.com /20231130/actions/chat
 POST example.com /endpoints/llama/invocations
 POST example.com /v1/agent
+POST llama.eastus2.inference.ml.azure.com /score
 POST example.com /complete
 POST example.com /v1/code/apply
 POST example.com /v1/score

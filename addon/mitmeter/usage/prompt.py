@@ -52,8 +52,9 @@ class Prompt(Struct, frozen=True, kw_only=True, eq=False):
     stream. `summary` is the member in which a stream's last messages hold such a response. `within` are members that
     may hold all of a request or a response.
     `content` are the members in which a message holds its parts, `shapes` those of the parts, `beside` those of what
-    stands in a message next to them. `roles` renames what stands as a message's role, or as its `type` where it has
-    none. The whole content of a message whose role is in `results` is what a tool returned, `call` says for which call.
+    stands in a message next to them. `speaker` is the member that says whose it is. `roles` renames what stands there,
+    or as its `type` where it has none. The whole content of a message whose role is in `results` is what a tool
+    returned, `call` says for which call.
     At `continues` stands what the server is to go on from, of which the request tells no more.
     """
 
@@ -64,6 +65,7 @@ class Prompt(Struct, frozen=True, kw_only=True, eq=False):
     content: tuple[str, ...] = ("content",)
     shapes: tuple[Shape, ...] = ()
     beside: tuple[Shape, ...] = ()
+    speaker: str = "role"
     roles: tuple[tuple[str, str], ...] = ()
     continues: tuple[str, ...] = ()
     results: tuple[str, ...] = ()
@@ -84,6 +86,6 @@ def either(*prompts: Prompt) -> Prompt:
     joined: dict[str, Any] = {
         name: tuple(dict.fromkeys(one for prompt in prompts for one in getattr(prompt, name)))
         for name in Prompt.__struct_fields__
-        if name != "summary"
+        if name not in ("summary", "speaker")
     }
     return Prompt(**joined)

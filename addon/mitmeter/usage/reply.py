@@ -26,7 +26,7 @@ class Reply:
         self._parts = dialect.parts if streaming else dialect.reply
         self._pieces: dict[tuple[Any, ...], dict[str, list[str]]] = {}
         self._several = dialect.several
-        self._grows = streaming and dialect.grows
+        self._grows = dialect.grows
         self._room = limit
         self.cut = 0  # characters that were left out
 

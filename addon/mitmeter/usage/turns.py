@@ -75,7 +75,7 @@ def _turn(prompt: Prompt, place: Place, item: Any) -> Said:
     if not isinstance(item, dict):
         return Said(place.role, list(pieces(prompt, item, place.kind)), bare=True)
     typed, _ = _shapes(prompt.shapes)
-    kind, told = item.get("type"), item.get("role")
+    kind, told = item.get("type"), item.get(prompt.speaker)
     held = next((item[name] for name in prompt.content if item.get(name) is not None), None)
     if (isinstance(kind, str) and kind in typed) or (told is None and held is None):
         found = _beside(prompt, item) or [one for one in (piece(prompt, item),) if one is not None]

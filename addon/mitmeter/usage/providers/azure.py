@@ -2,6 +2,7 @@
 
 https://learn.microsoft.com/azure/ai-services/openai/reference
 https://learn.microsoft.com/rest/api/aifoundry/modelinference/
+https://learn.microsoft.com/azure/machine-learning/how-to-authenticate-online-endpoint (`/score` is any model's)
 """
 
 from mitmeter.usage.apis.chat import CHAT
@@ -45,6 +46,7 @@ PROVIDER = Provider(
         r".+\.api\.cognitive\.microsoft\.com",
         r".+\.services\.ai\.azure\.com",
         r".+\.[a-z0-9]+\.(models|inference)\.ai\.azure\.com",
+        r".+\.[a-z0-9]+\.inference\.ml\.azure\.com",
     ),
     dialects=tuple(dialect.but(path_model=DEPLOYMENT) for dialect in APIS),
     clocks=(Clock(at="usage.latency_checkpoint", unit=0.001, total_time="total_duration_ms"),),

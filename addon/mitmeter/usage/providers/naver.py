@@ -10,7 +10,7 @@ https://api.ncloud-docs.com/docs/en/clovastudio-openaicompatibility
 from mitmeter.usage.apis.chat import CHAT, PROMPT
 from mitmeter.usage.apis.embeddings import EMBEDDINGS
 from mitmeter.usage.dialect import Counts, Part, Provider
-from mitmeter.usage.prompt import Place, texts
+from mitmeter.usage.prompt import Place, Shape, texts
 
 CLOVA = CHAT.but(
     api="clova_chat",
@@ -32,7 +32,10 @@ CLOVA = CHAT.but(
         Part("arguments", "message.toolCalls[].function.partialJson"),
     ),
     grows=True,
-    prompt=PROMPT.but(answer=(Place("assistant", "result.message", turns=True),)),
+    prompt=PROMPT.but(
+        answer=(Place("assistant", "result.message", turns=True),),
+        beside=(Shape("thinking", ("thinkingContent",)), *PROMPT.beside),
+    ),
 )
 
 PROVIDER = Provider(

@@ -37,12 +37,19 @@ ACTION = Dialect(
     ),
     prompt=Prompt(
         places=(
-            Place("user", "Messages[].Content"),
-            Place("user", "Messages[].Contents[]"),
+            Place("user", "Messages", turns=True),
             Place("user", "Input"),
             Place("user", "InputList"),
         ),
+        content=("Contents", "Content"),
+        speaker="Role",
+        results=("tool",),
+        call=("ToolCallId",),
         shapes=(Shape("text", ("Text",)), Shape("image", ("ImageUrl.Url",))),
+        beside=(
+            Shape("thinking", ("ReasoningContent",)),
+            Shape("tool", ("Function.Arguments",), name=("Function.Name",), call=("Id",), each="ToolCalls[]"),
+        ),
     ),
 )
 

@@ -2,6 +2,7 @@
 
 https://cloud.ibm.com/apidocs/watsonx-ai#text-generation
 https://cloud.ibm.com/apidocs/watsonx-ai#text-chat
+https://cloud.ibm.com/apidocs/watsonx-ai#text-rerank
 """
 
 from mitmeter.usage.apis.chat import CHAT
@@ -29,6 +30,15 @@ GENERATION = Dialect(
     prompt=texts("input"),
 )
 
+EMBEDDING = EMBEDDINGS.but(
+    paths=(TEXT + "embeddings",),
+    usage=("",),
+    counts=Counts(input_tokens=("input_token_count",)),
+    model=MODEL,
+    request_model=MODEL,
+    prompt=texts("inputs"),
+)
+
 PROVIDER = Provider(
     name="watsonx",
     convention="ibm.watsonx.ai",
@@ -36,12 +46,9 @@ PROVIDER = Provider(
     dialects=(
         GENERATION,
         CHAT.but(paths=(TEXT + "chat(_stream)?",), model=MODEL, request_model=MODEL, path_model=DEPLOYMENT),
-        EMBEDDINGS.but(
-            paths=(TEXT + "embeddings",),
-            usage=("",),
-            counts=Counts(input_tokens=("input_token_count",)),
-            model=MODEL,
-            request_model=MODEL,
+        EMBEDDING,
+        EMBEDDING.but(
+            api="rerank", operation="rerank", paths=(TEXT + "rerank",), prompt=texts("query", "inputs[].text")
         ),
     ),
 )
