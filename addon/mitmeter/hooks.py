@@ -102,8 +102,8 @@ class Meter:
         try:
             worker.start()
         except OSError as error:
-            wrong = f"{error.strerror or error}; accepted is a folder that can be written to"
-            raise _refused(f"meter_dir {settings.folder}: {wrong}") from error
+            told = f" {settings.folder}: {error.strerror}; accepted is a folder that can be written to"
+            raise _refused(f"meter_dir{told if error.strerror else f': {error}'}") from error
         self._worker = worker
         if self._column is not None:
             self._column.close()

@@ -44,7 +44,9 @@ def _rounded(number: float | None, digits: int = 0) -> str:
 
 
 def _dollars(cost: float | None) -> str:
-    return "" if cost is None else f"{cost:.2f}" if cost >= 10 else f"{cost:.4f}"
+    if cost is None:
+        return ""
+    return f"{cost:.2f}" if cost >= 10 else "<0.0001" if 0 < cost < 0.0001 else f"{cost:.4f}"
 
 
 def _when(started: float) -> str:

@@ -38,8 +38,9 @@ class Where(click.ParamType):  # type: ignore[type-arg]  # generic in new versio
             except ValueError as error:
                 self.fail(str(error), param, ctx)
         path = Path(value).expanduser().absolute()
-        if path.is_file():
-            self.fail(f"Directory {str(value)!r} is a file.", param, ctx)
+        with contextlib.suppress(OSError):  # where a folder above may not be entered, the command says so
+            if path.is_file():
+                self.fail(f"Directory {str(value)!r} is a file.", param, ctx)
         return path
 
 

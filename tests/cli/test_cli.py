@@ -243,6 +243,7 @@ MISTAKES = {
     "export --out /none/x": "Error: /none/x: No such file or directory",
     "serve --host 192.0.2.1": "Error: 192.0.2.1:8082: ",
     "--dir clickhouse://u@h/d run": "Error: a proxy writes to a meter_dir",
+    f"--dir {'x' * 300} ls": "File name too long",
     "export 1 99": "there is no exchange 99",
 }
 
