@@ -35,6 +35,13 @@ def test_the_command_line_takes_the_commands(line: str) -> None:
             command.make_context(name, [*real, *files], parent=context, resilient_parsing=False)
 
 
+def test_no_proxy_takes_a_port_that_is_taken() -> None:
+    """By mitmweb, by `serve`, or by an engine of the examples."""
+    served = {option.name: option.default for option in main.commands["serve"].params}["port"]
+    taken = {8080, 8081, served, 8000, 11434}
+    assert not taken & {int(port) for port in re.findall(r"--mode reverse:\S+@(?:\S+:)?(\d+)", README)}
+
+
 @pytest.mark.parametrize("path", sorted({word for line in SHELL for word in re.findall(r"(?:\./)?scripts/\w+", line)}))
 def test_the_scripts_are_there(path: str) -> None:
     script = ROOT / path
