@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from mitmeter.archive.record import RecordError
+from mitmeter.archive.segments import SUFFIX
 from mitmeter.fleet.address import Address, address, is_address
 from mitmeter.local import Local
 from mitmeter.metered import Metered
@@ -66,7 +67,10 @@ class Commands(click.Group):
 
 def fail(error: Exception) -> NoReturn:
     """End the command with the error as its one line."""
-    damaged = isinstance(error, sqlite3.DatabaseError) and not isinstance(error, sqlite3.OperationalError)
+    found: BaseException | None = error
+    while isinstance(found, SchemaError):
+        found = found.__cause__
+    damaged = isinstance(found, sqlite3.DatabaseError) and not isinstance(found, sqlite3.OperationalError)
     advice = "; with meter.db moved away, `mitmeter verify` makes the rows again out of the captures" if damaged else ""
     said = str(error)
     if isinstance(error, OSError) and error.filename and error.strerror:
@@ -85,6 +89,10 @@ def opened(folder: Path, *, readonly: bool = True, wanted: bool = False) -> Stor
             raise FileNotFoundError(f"no database at {path}: nothing has been metered there yet")
         return Store(path, readonly=readonly)
     except FileNotFoundError as error:
+        if any((folder / "captures").glob(f"*{SUFFIX}")):
+            fail(
+                FileNotFoundError(f"no database at {path}: `mitmeter verify` makes the rows again out of the captures")
+            )
         if wanted or not readonly or not (folder / "secret").exists():
             fail(error)
         click.echo("nothing has been metered yet", err=True)

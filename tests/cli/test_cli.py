@@ -179,6 +179,16 @@ def test_a_database_that_is_none(tmp_path: Path) -> None:
     result = run(tmp_path, "ls")
     assert result.exit_code == 1 and result.output.startswith("Error: ")
     assert len(result.output.strip().splitlines()) == 1
+    assert "with meter.db moved away, `mitmeter verify` makes the rows again" in result.output
+
+
+def test_captures_without_a_database(folder: Path) -> None:
+    for path in folder.glob("meter.db*"):
+        path.unlink()
+    result = run(folder, "ls")
+    assert (result.exit_code, "`mitmeter verify` makes the rows again" in result.stderr) == (1, True)
+    assert run(folder, "verify").exit_code == 0
+    assert run(folder, "ls", "--count").output == "3\n"
 
 
 def test_a_damaged_capture_leaves_the_row(folder: Path) -> None:
