@@ -90,9 +90,7 @@ def opened(folder: Path, *, readonly: bool = True, wanted: bool = False) -> Stor
         return Store(path, readonly=readonly)
     except FileNotFoundError as error:
         if any((folder / "captures").glob(f"*{SUFFIX}")):
-            fail(
-                FileNotFoundError(f"no database at {path}: `mitmeter verify` makes the rows again out of the captures")
-            )
+            fail(FileNotFoundError(f"no database at {path}: `mitmeter verify` makes its rows again out of captures"))
         if wanted or not readonly or not (folder / "secret").exists():
             fail(error)
         click.echo("nothing has been metered yet", err=True)
