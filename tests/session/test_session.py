@@ -10,7 +10,7 @@ from mitmeter.recorder import Limits
 from mitmeter.session import Session
 from mitmeter.usage.apis.realtime import REALTIME, RESPONSES_SOCKET
 from mitmeter.usage.dialect import Dialect
-from mitmeter.usage.registry import Match
+from mitmeter.usage.registry import Match, find
 
 SECRET = b"s" * 32
 HEADERS = (("Authorization", "Bearer sk-test"), ("Upgrade", "websocket"))
@@ -167,3 +167,20 @@ def test_junk_is_no_matter(junk: bytes) -> None:
         one.feed(json.dumps(message).encode(), 2.0, from_client)
     one.feed(junk, 3.0, False)
     assert len(one.close(Outcome.COMPLETE, 4.0)) == 1
+
+
+def test_a_response_in_an_envelope_ends_where_it_counts() -> None:
+    match = find("GET", "spark-api.xf-yun.com", "/v3.5/chat", True)
+    assert match is not None and match.provider == "iflytek"
+
+    def said(status: int, text: str, **usage: Any) -> Said:
+        choices = {"status": status, "seq": status, "text": [{"role": "assistant", "content": text, "index": 0}]}
+        return False, {"header": {"code": 0, "sid": "s1", "status": status}, "payload": {"choices": choices, **usage}}
+
+    counts = {"question_tokens": 4, "prompt_tokens": 5, "completion_tokens": 9, "total_tokens": 14}
+    asked = {"parameter": {"chat": {"domain": "generalv3.5"}}, "payload": {"message": {"text": []}}}
+    one = session(match.dialect, "?host=h&date=d")
+    rows = play(one, [(True, asked), said(0, "h"), said(1, "i"), said(2, "!", usage={"text": counts})])
+    assert one.close(Outcome.COMPLETE, 1.0) == []
+    assert [(row.usage.input_tokens, row.usage.output_tokens, row.usage.total_tokens) for row in rows] == [(5, 9, 14)]
+    assert (rows[0].model, rows[0].response_id, rows[0].timing.first_token_ms) == ("generalv3.5", "s1", 100.0)

@@ -157,6 +157,9 @@ POST clovastudio.stream.ntruss.com /testapp/v3/chat-completions/HCX-005 naver cl
 POST clovastudio.stream.ntruss.com /v1/openai/chat/completions naver chat
 POST api.perplexity.ai /v1/agent perplexity responses
 POST api.perplexity.ai /v1/sonar perplexity chat
+POST api.perplexity.ai /v1/contextualizedembeddings perplexity embeddings
+POST coding-intl.dashscope.aliyuncs.com /apps/anthropic/v1/messages alibaba messages
+POST ai.api.nvidia.com /v1/retrieval/nvidia/llama-3_2-nv-rerankqa-1b-v2/reranking nvidia rerank
 POST api.aimlapi.com /v1/chat/completions aimlapi chat
 POST api.aleph-alpha.com /complete aleph_alpha complete_prompt
 POST api.aleph-alpha.com /semantic_embed aleph_alpha embed_prompt

@@ -3,6 +3,7 @@
 The model stands only in the request. An error in a stream is an event with `code` and `message`.
 https://www.alibabacloud.com/help/en/model-studio/qwen-api-reference
 https://www.alibabacloud.com/help/en/model-studio/text-embedding-synchronous-api
+https://www.alibabacloud.com/help/en/model-studio/coding-plan (its own hosts)
 """
 
 from mitmeter.usage.apis.chat import CHAT, COUNTS, PROMPT
@@ -58,7 +59,7 @@ EMBEDDING = GENERATION.but(
 
 PROVIDER = Provider(
     name="alibaba",
-    hosts=(r"dashscope(-[a-z]+)?\.aliyuncs\.com", r".+\.maas\.aliyuncs\.com"),
+    hosts=(r"([a-z-]+\.)?dashscope(-[a-z]+)?\.aliyuncs\.com", r".+\.maas\.aliyuncs\.com"),
     dialects=(
         GENERATION,
         EMBEDDING,

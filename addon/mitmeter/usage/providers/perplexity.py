@@ -5,6 +5,7 @@ of the completion; the total leaves both out, which is flagged. An asynchronous 
 may be read many times.
 https://docs.perplexity.ai/api-reference/chat-completions-post
 https://docs.perplexity.ai/docs/agent-api/migrate-from-sonar (`/v1/agent`)
+https://docs.perplexity.ai/docs/embeddings/quickstart
 https://docs.perplexity.ai/getting-started/pricing
 """
 
@@ -37,7 +38,7 @@ PROVIDER = Provider(
         SONAR,
         retrieved(SONAR, r"/async/chat/completions/(?P<id>[^/]+)"),
         RESPONSES.but(paths=(*RESPONSES.paths, r"/v1/agent")),
-        EMBEDDINGS,
+        EMBEDDINGS.but(paths=(*EMBEDDINGS.paths, r"/v1/contextualizedembeddings")),
     ),
     costs=(Figure(at="cost.total_cost"),),
 )

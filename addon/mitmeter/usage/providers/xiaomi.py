@@ -9,6 +9,6 @@ from mitmeter.usage.dialect import Provider
 
 PROVIDER = Provider(
     name="xiaomi",
-    hosts=(r"api\.xiaomimimo\.com",),
+    hosts=(r"(api|token-plan-[a-z]+)\.xiaomimimo\.com",),
     dialects=(CHAT, MESSAGES),
 )
