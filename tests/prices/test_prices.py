@@ -162,3 +162,18 @@ def test_every_case_that_the_list_can_price_is_priced_as_it_says() -> None:
     assert wrong == []
     assert priced > 2000
     assert differing <= set(OTHERWISE)
+
+
+@pytest.mark.parametrize(
+    ("path", "list_of", "cost"),
+    [
+        pytest.param("/v1/decisions", "openai-decisions", 0.01, id="an API with a list of its own"),
+        pytest.param("/v1/responses", "openai", 0.06, id="another API of the same model"),
+    ],
+)
+def test_an_api_may_have_a_list_of_its_own(path: str, list_of: str, cost: float) -> None:
+    counts = Usage(input_tokens=100_000, output_tokens=100_000, source="body")
+    asked = exchange(path=path, model="gpt-6-luna", usage=counts)
+    found = listed._model(asked)
+    assert found is not None and found[0].id == list_of
+    assert Listed()(asked) == pytest.approx(cost)

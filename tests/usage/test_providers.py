@@ -157,6 +157,15 @@ POST clovastudio.stream.ntruss.com /testapp/v3/chat-completions/HCX-005 naver cl
 POST clovastudio.stream.ntruss.com /v1/openai/chat/completions naver chat
 POST api.perplexity.ai /v1/agent perplexity responses
 POST api.perplexity.ai /v1/sonar perplexity chat
+GET api.perplexity.ai /v1/agent/resp_1 perplexity responses.retrieve
+POST api.perplexity.ai /v1/decisions perplexity decisions
+POST api.openai.com /v1/decisions openai decisions
+POST generativelanguage.googleapis.com /v1beta/decisions gemini decisions
+POST openrouter.ai /api/v1/decisions openrouter decisions
+POST api.fireworks.ai /inference/v1/decisions fireworks decisions
+POST aigw.portkey.ai /v1/decisions portkey decisions
+POST api.typesafe.ai /v1/systemone typesafe systemone
+POST gateway.lan /v1/systemone typesafe systemone
 POST api.perplexity.ai /v1/contextualizedembeddings perplexity embeddings
 POST coding-intl.dashscope.aliyuncs.com /apps/anthropic/v1/messages alibaba messages
 POST ai.api.nvidia.com /v1/retrieval/nvidia/llama-3_2-nv-rerankqa-1b-v2/reranking nvidia rerank
@@ -278,6 +287,7 @@ POST cvm.tencentcloudapi.com /
 POST example.com /20231130/actions/chat
 POST example.com /endpoints/llama/invocations
 POST example.com /v1/agent
+POST example.com /v1/decisions
 POST llama.eastus2.inference.ml.azure.com /score
 POST example.com /complete
 POST example.com /v1/code/apply

@@ -116,17 +116,21 @@ def _places(method: str, host: str, address: str, upgraded: bool) -> tuple[tuple
 
 
 def _model(exchange: Exchange) -> tuple[Any, Any] | None:
-    return _found(exchange.provider, exchange.host, exchange.path, exchange.model, exchange.request_model)
+    match = find(exchange.method, exchange.host, exchange.path, exchange.status == 101)
+    own = match.dialect.prices if match is not None else ""
+    return _found(own, exchange.provider, exchange.host, exchange.path, exchange.model, exchange.request_model)
 
 
 @lru_cache(maxsize=KEPT)
-def _found(provider: str | None, host: str, address: str, *models: str | None) -> tuple[Any, Any] | None:
+def _found(own: str, provider: str | None, host: str, address: str, *models: str | None) -> tuple[Any, Any] | None:
     from genai_prices.data_snapshot import get_snapshot
 
     known = get_snapshot()
     claimed = named(provider) if provider else None
     asked: tuple[tuple[str | None, str | None], ...] = ((None, f"https://{host}{address}"),)
-    if claimed is not None:
+    if own:
+        asked = ((own, None),)
+    elif claimed is not None:
         asked += ((claimed.prices or claimed.name, None),)
     for ident, url in asked:
         for model in dict.fromkeys(filter(None, models)):

@@ -244,7 +244,8 @@ class Dialect(Struct, frozen=True, kw_only=True, eq=False):
     `consumes` is False for an endpoint that counts tokens without using any. `stored` says that an answer may be read
     again: its tokens count once, with the first exchange that has shown them. The group `id` of a path names the
     answer, and `unsettled` are the `finish`es of one that is still being made, whose usage is not its last.
-    `socket` is set where the API is spoken over a WebSocket.
+    `socket` is set where the API is spoken over a WebSocket. `prices` is the provider's name in lists of prices, where
+    this API has its own.
     """
 
     api: str
@@ -287,6 +288,7 @@ class Dialect(Struct, frozen=True, kw_only=True, eq=False):
     sessions: "tuple[Named, ...]" = ()
     system: tuple[str, ...] = ()
     turns: tuple[str, ...] = ()
+    prices: str = ""
 
     def but(self, **changes: Any) -> "Dialect":
         """Return this dialect with some members changed: how a provider differs from the API that it follows."""

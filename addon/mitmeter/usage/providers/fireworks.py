@@ -1,11 +1,13 @@
 """Fireworks: a document's counts stand in its headers as well, the cached ones perhaps only there.
 
 https://docs.fireworks.ai/api-reference/post-chatcompletions
+https://docs.fireworks.ai/api-reference/post-systemone
 https://docs.fireworks.ai/faq-new/models-inference/how-to-get-performance-metrics-for-streaming-responses
 """
 
 from mitmeter.usage.apis.chat import CHAT
 from mitmeter.usage.apis.completions import COMPLETIONS
+from mitmeter.usage.apis.decisions import DECISIONS
 from mitmeter.usage.apis.embeddings import EMBEDDINGS, RERANK
 from mitmeter.usage.apis.messages import MESSAGES
 from mitmeter.usage.apis.responses import RESPONSES
@@ -23,5 +25,5 @@ def with_headers(dialect: Dialect) -> Dialect:
 PROVIDER = Provider(
     name="fireworks",
     hosts=(r"(api|audio-[a-z]+\.api)\.fireworks\.ai",),
-    dialects=(with_headers(CHAT), with_headers(COMPLETIONS), RESPONSES, MESSAGES, EMBEDDINGS, RERANK),
+    dialects=(with_headers(CHAT), with_headers(COMPLETIONS), RESPONSES, MESSAGES, EMBEDDINGS, RERANK, DECISIONS),
 )

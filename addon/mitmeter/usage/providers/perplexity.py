@@ -6,10 +6,12 @@ may be read many times.
 https://docs.perplexity.ai/api-reference/chat-completions-post
 https://docs.perplexity.ai/docs/agent-api/migrate-from-sonar (`/v1/agent`)
 https://docs.perplexity.ai/docs/embeddings/quickstart
+https://docs.perplexity.ai/docs/decisions/quickstart
 https://docs.perplexity.ai/getting-started/pricing
 """
 
 from mitmeter.usage.apis.chat import CHAT
+from mitmeter.usage.apis.decisions import DECISIONS
 from mitmeter.usage.apis.embeddings import EMBEDDINGS
 from mitmeter.usage.apis.responses import RESPONSES
 from mitmeter.usage.apis.stored import retrieved
@@ -31,13 +33,23 @@ SONAR = CHAT.but(
     model=("model", "response.model"),
 )
 
+AGENT = RESPONSES.but(
+    paths=(*RESPONSES.paths, r"/v1/agent"),
+    counts=RESPONSES.counts.also(
+        cache_read_tokens=("input_tokens_details.cache_read_input_tokens",),
+        cache_write_tokens=("input_tokens_details.cache_creation_input_tokens",),
+    ),
+)
+
 PROVIDER = Provider(
     name="perplexity",
     hosts=(r"api\.perplexity\.ai",),
     dialects=(
         SONAR,
         retrieved(SONAR, r"/async/chat/completions/(?P<id>[^/]+)"),
-        RESPONSES.but(paths=(*RESPONSES.paths, r"/v1/agent")),
+        AGENT,
+        retrieved(AGENT, r"/v1/(responses|agent)/(?P<id>[^/]+)"),
+        DECISIONS,
         EMBEDDINGS.but(paths=(*EMBEDDINGS.paths, r"/v1/contextualizedembeddings")),
     ),
     costs=(Figure(at="cost.total_cost"),),
