@@ -46,6 +46,10 @@ POST api.cohere.ai /v1/chat cohere chat_v1
 POST api.cohere.com /v1/generate cohere generate_v1
 POST api.cohere.com /v2/embed cohere embed
 POST api.cohere.com /v2/rerank cohere rerank
+POST api.cohere.com /v1/classify cohere classify
+POST api.cohere.com /v2/parse cohere parse
+POST api.mistral.ai /v1/chat/moderations mistral moderations
+POST api.mistral.ai /v1/chat/classifications mistral classifications
 POST gpu-box.lan /v2/chat cohere chat_v2
 POST litellm.lan /cohere/v2/chat cohere chat_v2
 POST litellm.lan /proxy/ollama/api/chat ollama native_chat
@@ -287,6 +291,8 @@ POST cvm.tencentcloudapi.com /
 POST example.com /20231130/actions/chat
 POST example.com /endpoints/llama/invocations
 POST example.com /v1/agent
+POST example.com /v1/classify
+POST api.cohere.com /v1/tokenize
 POST example.com /v1/decisions
 POST llama.eastus2.inference.ml.azure.com /score
 POST example.com /complete

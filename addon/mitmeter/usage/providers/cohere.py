@@ -3,15 +3,14 @@
 Where only `billed_units` come, they are all there is to read. Version 1 streams lines, version 2 events.
 https://docs.cohere.com/reference/chat
 https://docs.cohere.com/v1/reference/chat
-https://docs.cohere.com/reference/embed
-https://docs.cohere.com/reference/rerank
+https://docs.cohere.com/reference/{embed,rerank,classify,parse}
 """
 
 from mitmeter.usage.apis.chat import PROMPT
 from mitmeter.usage.apis.embeddings import RERANK
 from mitmeter.usage.apis.history import DOCUMENT, HISTORY
 from mitmeter.usage.apis.media import TRANSCRIPTIONS
-from mitmeter.usage.dialect import Counts, Dialect, Part, Provider
+from mitmeter.usage.dialect import Counts, Dialect, Keep, Part, Provider
 from mitmeter.usage.prompt import Place, Prompt, Shape, texts
 
 COUNTS = Counts(
@@ -72,15 +71,20 @@ EMBED = CHAT_V1.but(
     api="embed",
     operation="embeddings",
     paths=(r"^/v[12]/embed",),
-    anywhere=True,
     response_id=("id",),
     parts=(),
     reply=(),
     prompt=Prompt(places=(Place("user", "texts"), Place("user", "images", kind="image"))),
 )
 
+CLASSIFY = EMBED.but(api="classify", operation="classify", paths=(r"^/v1/classify",), prompt=texts("inputs"))
+PARSE = EMBED.but(api="parse", operation="ocr", paths=(r"^/v2/parse",), prompt=texts(), keep=Keep(request_body=False))
+
 PROVIDER = Provider(
     name="cohere",
     hosts=(r"api\.cohere\.(com|ai)",),
-    dialects=(CHAT_V2, CHAT_V1, GENERATE_V1, EMBED, RERANK.but(usage=("meta",), counts=COUNTS), TRANSCRIPTIONS),
+    dialects=(
+        *(CHAT_V2, CHAT_V1, GENERATE_V1, EMBED.but(anywhere=True), CLASSIFY, PARSE, TRANSCRIPTIONS),
+        RERANK.but(usage=("meta",), counts=COUNTS),
+    ),
 )

@@ -4,6 +4,7 @@ Audio is counted in `prompt_tokens_details.audio_tokens` and in the total, not i
 OCR counts pages, not tokens.
 https://docs.mistral.ai/api/
 https://docs.mistral.ai/api/endpoint/fim
+https://docs.mistral.ai/api/endpoint/classifiers
 https://docs.mistral.ai/api/endpoint/ocr
 https://docs.mistral.ai/api/endpoint/beta/conversations
 """
@@ -48,7 +49,8 @@ PROVIDER = Provider(
         ),
         CHAT.but(api="agents", paths=(r"/v1/agents/completions",), counts=COUNTS),
         EMBEDDINGS,
-        MODERATIONS,
+        MODERATIONS.but(paths=(*MODERATIONS.paths, r"/v1/chat/moderations")),
+        MODERATIONS.but(api="classifications", operation="classify", paths=(r"/v1/(chat/)?classifications",)),
         TRANSCRIPTIONS,
         SPEECH,
         CONVERSATIONS,
