@@ -100,6 +100,8 @@ class Connection:
             "insert_deduplication_token": token,
             "deduplicate_blocks_in_dependent_materialized_views": 1,
             "async_insert": 0,
+            # A batch of a proxy that is hardly used, or of what was imported, is of more days than the server's 100.
+            "max_partitions_per_insert_block": 0,
             "distributed_foreground_insert": 1,
         }
 
