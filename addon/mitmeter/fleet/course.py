@@ -11,12 +11,14 @@ from typing import Any
 from msgspec import Struct
 from msgspec.structs import replace
 
-from mitmeter.fleet.wanted import where
+from mitmeter.fleet.wanted import MINUTES_KEY, where
 from mitmeter.metered import ALL
 from mitmeter.store.filters import TEXTS, Filter
 
 MINUTE = 60
 IN_MINUTES = ("model", "provider", "host", "credential")
+# What began before or after is in the first or the last minute, and day.
+FIRST, LAST = 0.0, 4_102_444_800.0
 SUMMED = ("requests", "input_tokens", "output_tokens", "cache_read_tokens", "reasoning_tokens")
 
 # What stands for all names but those that are shown.
@@ -77,9 +79,15 @@ def only(wanted: Filter, *names: str) -> bool:
     return all(name in names or getattr(wanted, name) == getattr(ALL, name) for name in wanted.__struct_fields__)
 
 
+def told_apart(*bounds: float | None) -> bool:
+    """Whether what began before a bound is in another minute, and day, than what began after it."""
+    return all(bound is None or FIRST < bound < LAST for bound in bounds)
+
+
 def course(ask: Ask, tables: Tables, wanted: Filter, asked: Course) -> list[dict[str, Any]]:
     """Return the sums of each name in each bucket: the `top` with the most tokens, then the rest."""
-    if asked.by in IN_MINUTES and asked.width > 2 * MINUTE and only(wanted, "since", "until", *IN_MINUTES):
+    timely = asked.width > 2 * MINUTE and told_apart(asked.since, asked.until)
+    if timely and asked.by in IN_MINUTES and only(wanted, "since", "until", *IN_MINUTES):
         found: Found = [*_of_minutes(ask, tables, wanted, asked), *_of_cut(ask, tables, wanted, asked)]
     elif asked.by in _MANY:
         found = _of_many(ask, tables, wanted, asked)
@@ -95,7 +103,7 @@ def course(ask: Ask, tables: Tables, wanted: Filter, asked: Course) -> list[dict
 
 def _ranked(series: dict[Any, dict[str, list[int]]], top: int) -> list[dict[str, Any]]:
     others = [series.pop(REST)] if REST in series else []
-    ranked = sorted(series.items(), key=lambda item: -sum(map(sum, list(item[1].values())[:3])))
+    ranked = sorted(series.items(), key=lambda item: (-sum(map(sum, list(item[1].values())[:3])), item[0] or ""))
     shown: list[dict[str, Any]] = [{"name": told, "rest": False, **lines} for told, lines in ranked[:top]]
     if rest := [lines for _, lines in ranked[top:]] + others:
         joined = {column: [sum(at) for at in zip(*(lines[column] for lines in rest), strict=True)] for column in SUMMED}
@@ -135,7 +143,7 @@ def _of_many(ask: Ask, tables: Tables, wanted: Filter, asked: Course) -> Found:
 
 
 def _of_minutes(ask: Ask, tables: Tables, wanted: Filter, asked: Course) -> Found:
-    condition, given = where(replace(wanted, since=None, until=None))
+    condition, given = where(replace(wanted, since=None, until=None), MINUTES_KEY)
     first = math.ceil(max(asked.since, wanted.since or asked.since) / MINUTE)
     last = math.floor(min(asked.until, asked.until if wanted.until is None else wanted.until) / MINUTE)
     given |= asked.given

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from mitmeter.fleet import schema
-from mitmeter.fleet.course import IN_MINUTES, MINUTE, Course, Tables, course, only
+from mitmeter.fleet.course import IN_MINUTES, MINUTE, Course, Tables, course, only, told_apart
 from mitmeter.fleet.histograms import Histograms
 from mitmeter.fleet.remote import Remote
-from mitmeter.fleet.wanted import where
+from mitmeter.fleet.wanted import MINUTES_KEY, where
 from mitmeter.metered import Metered
 from mitmeter.store.figures import CHOSEN, MEASURED
 from mitmeter.store.filters import Filter
@@ -86,14 +86,14 @@ class Figures:
 
     def _sums(self, wanted: Filter) -> list[Any]:
         """Return sums that are to be added up: of whole minutes, and of the rows before and after them."""
-        if not only(wanted, "since", "until", *IN_MINUTES):
+        if not (only(wanted, "since", "until", *IN_MINUTES) and told_apart(wanted.since, wanted.until)):
             return self._by_row(wanted)
         since = None if wanted.since is None else math.ceil(wanted.since / MINUTE) * MINUTE
         until = None if wanted.until is None else math.floor(wanted.until / MINUTE) * MINUTE
         if since is not None and until is not None and since >= until:
             return self._by_row(wanted)
         texts = {name: getattr(wanted, name) for name in IN_MINUTES}
-        condition, given = where(Filter(**texts))
+        condition, given = where(Filter(**texts), MINUTES_KEY)
         for sign, bound in ((">=", since), ("<", until)):
             condition += "" if bound is None else f" AND minute {sign} toDateTime({int(bound)}, 'UTC')"
         found = list(self._ask(_BY_MINUTE.format(table=self._minutes, where=condition), given))

@@ -11,7 +11,7 @@ from datetime import date
 from itertools import chain
 from typing import Any
 
-from mitmeter.fleet.course import Ask, only
+from mitmeter.fleet.course import LAST, Ask, only, told_apart
 from mitmeter.fleet.places import Days, Part, Rows
 from mitmeter.fleet.spread import Places, Ranked, Spread, joined
 from mitmeter.fleet.wanted import where
@@ -22,8 +22,6 @@ from mitmeter.store.histogram import Listed, histogram
 AT_HAND = 200_000
 DAY = 86_400
 EPOCH = date(1970, 1, 1).toordinal()
-# Times from then on have that day.
-LAST_DAY = date(2100, 1, 1).toordinal() - EPOCH
 
 
 class Histograms:
@@ -60,12 +58,14 @@ class Histograms:
     def _split(self, wanted: Filter) -> tuple[str | None, list[Filter]]:
         """Return the condition for whole days, None without any, and the rows before and after them."""
         first, last = self._since, None
-        if first is not None and wanted.since is not None:
-            first = max(first, min(math.ceil(wanted.since / DAY), LAST_DAY))
-        if wanted.until is not None:
-            last = min(math.floor(wanted.until / DAY), LAST_DAY)
-        if first is None or (last is not None and last <= first) or not only(wanted, "since", "until"):
+        if first is None or not only(wanted, "since", "until") or not told_apart(wanted.since):
             return None, [wanted]
+        if wanted.since is not None:
+            first = max(first, math.ceil(wanted.since / DAY))
+        if wanted.until is not None:
+            last = math.floor(min(wanted.until, LAST) / DAY)
+            if last <= first:
+                return None, [wanted]
         others = []
         if first and wanted.since != first * DAY:
             others.append(Filter(since=wanted.since, until=float(first * DAY)))

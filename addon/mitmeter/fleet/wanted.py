@@ -1,11 +1,16 @@
 """What to look for among a fleet's rows, as ClickHouse's SQL. Pure."""
 
+from collections.abc import Collection
 from typing import Any
 
 from mitmeter.store.filters import TEXTS, Filter
 
+# Of a key, which has no NULL, an empty text stands for none: that of `exchanges`, and that of `minutes`.
+KEY = ("session",)
+MINUTES_KEY = ("model", "provider", "credential")
 
-def where(wanted: Filter) -> tuple[str, dict[str, Any]]:
+
+def where(wanted: Filter, key: Collection[str] = KEY) -> tuple[str, dict[str, Any]]:
     """Return the condition, `1` where there is none, and its parameters; it means what SQLite's means."""
     conditions: list[str] = []
     given: dict[str, Any] = {}
@@ -26,7 +31,8 @@ def where(wanted: Filter) -> tuple[str, dict[str, Any]]:
     for name, column in TEXTS.items():
         texts = getattr(wanted, name)
         if texts:
-            conditions.append(_any(_like(column, text, bind) for text in texts))
+            known = f" AND {column} != ''" if column in key else ""
+            conditions.append(_any(_like(column, text, bind) for text in texts) + known)
     if wanted.status:
         conditions.append(_any(_status(code) for code in wanted.status))
     if wanted.idents is not None:
@@ -53,6 +59,4 @@ def _like(column: str, text: str, bind: Any) -> str:
     if "*" not in text and "?" not in text:
         return f"{column} = {bind(text, 'String')}"
     escaped = text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-    like = f"{column} LIKE {bind(escaped.replace('*', '%').replace('?', '_'), 'String')}"
-    # An empty text stands for none.
-    return f"({like} AND session != '')" if column == "session" else like
+    return f"{column} LIKE {bind(escaped.replace('*', '%').replace('?', '_'), 'String')}"

@@ -95,7 +95,7 @@ def course(
     width = (until - since) / buckets
     query = f"""
         SELECT {TEXTS[by]}, min(CAST((started - ?) / ? AS INTEGER), ?), count(*),
-        {", ".join(f"total({column})" for column in _COURSE[1:])}
+        {", ".join(f"ifnull(sum({column}), 0)" for column in _COURSE[1:])}
         FROM facts WHERE started >= ? AND started <= ? AND {condition} GROUP BY 1, 2
     """
     found = facts.connection.execute(query, (since, width, buckets - 1, since, until, *values)).fetchall()
@@ -103,10 +103,11 @@ def course(
     for number, bucket, *sums in found:
         lines = series.setdefault(number, {name: [0] * buckets for name in _COURSE})
         for name, value in zip(_COURSE, sums, strict=True):
-            lines[name][bucket] += int(value)
-    ranked = sorted(series.items(), key=lambda item: -sum(map(sum, list(item[1].values())[:3])))
+            lines[name][bucket] += value
     names = dict(facts.connection.execute("SELECT id, name FROM names"))
-    told = [{"name": names.get(number), "rest": False, **lines} for number, lines in ranked[:top]]
+    named = {None if number is None else names[number]: lines for number, lines in series.items()}
+    ranked = sorted(named.items(), key=lambda item: (-sum(map(sum, list(item[1].values())[:3])), item[0] or ""))
+    told = [{"name": name, "rest": False, **lines} for name, lines in ranked[:top]]
     if rest := [lines for _, lines in ranked[top:]]:
         joined = {name: [sum(at) for at in zip(*(lines[name] for lines in rest), strict=True)] for name in _COURSE}
         told.append({"name": None, "rest": True, **joined})

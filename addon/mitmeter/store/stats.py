@@ -16,8 +16,9 @@ type _Found = Iterable[tuple[str | None, float | None, float | None, float | Non
 _GROUPS: dict[str, str] = {
     **{name: name for name in ("model", "provider", "host", "path", "outcome", "session", "credential")},
     "status": "CAST(status AS TEXT)",
-    "day": "strftime('%Y-%m-%d', started, 'unixepoch', 'localtime')",
-    "hour": "strftime('%Y-%m-%d %H:00', started, 'unixepoch', 'localtime')",
+    # SQLite would round the end of a day's last millisecond to the next day.
+    "day": "strftime('%Y-%m-%d', CAST(started AS INTEGER), 'unixepoch', 'localtime')",
+    "hour": "strftime('%Y-%m-%d %H:00', CAST(started AS INTEGER), 'unixepoch', 'localtime')",
 }
 
 # The columns of _SUMS, as fields of Stat.
