@@ -10,7 +10,8 @@ function spread(name, found, shown) {
   if (!found) return null;
   const [p95, p99] = [shown(found.p95), shown(found.p99)];
   const unit = p95.endsWith(" ms") && p99.endsWith(" ms") ? / ms$/ : /$/;
-  return figure(name, shown(found.p50), `p95 ${p95.replace(unit, "")} · p99 ${p99}`);
+  const parts = [`p95 ${p95.replace(unit, "")} ·`, `p99 ${p99}`].map((part) => part.replaceAll(" ", "\u00a0"));
+  return figure(name, shown(found.p50), parts.join(" "));
 }
 
 /** Show what `GET /api/metrics/stats` said. */
