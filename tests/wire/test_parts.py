@@ -27,7 +27,7 @@ CASES = [
     pytest.param(parts(SSE), [b'{"a":"\xc3\xa9"}', b'{"b":2}'], [], id="events in one piece"),
     pytest.param(parts(SSE[:3], SSE[3:13], SSE[13:]), [b'{"a":"\xc3\xa9"}', b'{"b":2}'], [], id="cut in a character"),
     pytest.param(parts(b'{"a":1}\n{"b"', b":2}"), [b'{"a":1}', b'{"b":2}'], [], id="lines, the last without its end"),
-    pytest.param(parts(b'[{"a":1}', b',{"b":2}]'), [b'{"a":1}', b'{"b":2}'], [], id="an array"),
+    pytest.param(parts(b'[{"a":1}', b',{"b":2}]'), [b'[{"a":1},{"b":2}]'], [], id="an array is a line"),
     pytest.param(parts(b"", SSE, b""), [b'{"a":"\xc3\xa9"}', b'{"b":2}'], [], id="empty pieces"),
     pytest.param(
         parts(SSE[:30]) + BROKEN,
@@ -60,3 +60,13 @@ def test_a_message_ends_with_the_frame_that_completed_it() -> None:
 def test_any_pieces_at_any_cuts(payloads: list[bytes], cuts: list[int]) -> None:
     body = parts(*payloads)
     assert read(cut_at(body, cuts)) == read([body])
+
+
+def test_frames_within_frames_are_no_frames() -> None:
+    body = parts(b"x")
+    for _ in range(3000):
+        body = parts(body)
+        if len(body) > LIMIT // 2:
+            break
+    messages, _ = read([body])
+    assert all(message.end == len(body) for message in messages)

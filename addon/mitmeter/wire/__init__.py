@@ -61,7 +61,8 @@ _NDJSON = _Choice(NDJSONDecoder, _FIELDS)
 
 
 def _frames(limit: int) -> Framing:
-    return PartsDecoder(limit, lambda: MessageDecoder("application/x-ndjson", limit=limit, stream=True))
+    # Without the openings of what is asked for as a stream: frames within frames would go as deep as somebody likes.
+    return PartsDecoder(limit, lambda: MessageDecoder("application/x-ndjson", limit=limit))
 
 
 # A frame that began with a brace would be of 2 GB.
