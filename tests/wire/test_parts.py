@@ -37,7 +37,8 @@ CASES = [
     ),
     pytest.param(BROKEN, [failed("ModelStreamError", "reset")], [], id="broken at once"),
     pytest.param(parts(SSE)[:-2], [], ["frame_truncated"], id="the frame is cut"),
-    pytest.param(event("chunk", b'{"a":1}') + parts(b"x"), [b'{"a":1}', b"x"], [], id="frames of another kind"),
+    pytest.param(event("chunk", b'{"a":1}') + parts(b"x\n"), [b'{"a":1}', b"x\n"], [], id="no pieces at first"),
+    pytest.param(parts(b"x\n") + event("chunk", b'{"a":1}'), [b"x", b'{"a":1}'], [], id="frames of another kind"),
 ]
 
 

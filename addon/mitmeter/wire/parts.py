@@ -2,7 +2,7 @@
 
 https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_runtime_ResponseStream.html
 
-- A frame that is named `PayloadPart` is a piece. Every other is a message, as it is where there are no pieces.
+- The first frame tells: if it is named `PayloadPart`, all of that name are pieces. Every other frame is a message.
 - The body that the pieces make is in the framing that its own first bytes show: lines where they show none.
 - A message's `end` is that of the frame that completed it.
 """
@@ -36,6 +36,7 @@ class PartsDecoder:
         self._frames = EventStreamDecoder(limit)
         self._make = inside
         self._inside: Inside | None = None
+        self._told = False
         self._end = 0
 
     @property
@@ -56,11 +57,10 @@ class PartsDecoder:
     def feed(self, data: bytes) -> list[Message]:
         """Takes bytes, returns the messages that they complete."""
         frames = self._frames.feed(data)
-        if self._inside is None:
-            if all(frame.event != PART for frame in frames):
-                return frames
-            self._inside = self._make()
-        return self._open(self._inside, frames)
+        if not self._told and frames:
+            self._told = True
+            self._inside = self._make() if frames[0].event == PART else None
+        return frames if self._inside is None else self._open(self._inside, frames)
 
     def close(self) -> list[Message]:
         """The end of the body: returns the message that it completes."""
