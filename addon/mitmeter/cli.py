@@ -35,7 +35,9 @@ def main(context: click.Context, place: Place | None) -> None:
 
 @main.command("ls")
 @click.option("--json", "in_json", is_flag=True, help="One JSON object a line, oldest first.")
-@click.option("--limit", default=50, show_default=True, type=click.IntRange(min=1), help="How many of the newest.")
+@click.option(
+    "--limit", default=50, show_default=True, type=click.IntRange(1, terminal.MOST), help="How many of the newest."
+)
 @click.option("--count", is_flag=True, help="Print only how many there are.")
 @chosen
 @click.pass_obj
@@ -55,7 +57,7 @@ def list_rows(place: Place, choice: Choice, in_json: bool, limit: int, count: bo
 
 
 @main.command()
-@click.argument("ident", metavar="ID", type=int)
+@click.argument("ident", metavar="ID", type=terminal.IDENT)
 @click.option("--json", "in_json", is_flag=True, help="The row and its capture as one JSON object.")
 @click.pass_obj
 def show(place: Place, ident: int, in_json: bool) -> None:
@@ -100,7 +102,12 @@ def stats(place: Place, choice: Choice, group: Any, in_json: bool, watch: bool) 
 @main.command()
 @click.option("--json", "in_json", is_flag=True, help="One JSON object a line.")
 @click.option(
-    "-n", "--lines", default=10, show_default=True, type=click.IntRange(min=0), help="Old rows to begin with."
+    "-n",
+    "--lines",
+    default=10,
+    show_default=True,
+    type=click.IntRange(0, terminal.MOST),
+    help="Old rows to begin with.",
 )
 @click.option("--open", "under_way", is_flag=True, help="With --json: what is under way, too, each time it changes.")
 @click.pass_obj

@@ -22,6 +22,9 @@ from mitmeter.metered import Metered
 from mitmeter.store.schema import SchemaError
 from mitmeter.store.sqlite import Store
 
+MOST = 2**63 - 1  # of an integer in SQLite
+IDENT = click.IntRange(0, MOST)
+
 type Step = Callable[[], None]
 type Place = Path | Address
 

@@ -14,7 +14,7 @@ from mitmeter.choosing import Choice, Instant, chosen
 from mitmeter.local import Local
 from mitmeter.store.filters import Filter
 from mitmeter.store.sqlite import Store
-from mitmeter.terminal import Place, as_json, console, opened, pass_folder, progress, reading
+from mitmeter.terminal import IDENT, Place, as_json, console, opened, pass_folder, progress, reading
 
 _UNITS = {"": 0, "k": 10, "m": 20, "g": 30, "t": 40}
 _PAGE = 500
@@ -59,8 +59,8 @@ def verify(folder: Path, in_json: bool, dry_run: bool, forget_lost: bool) -> Non
 
 
 @click.command()
-@click.argument("idents", metavar="[ID]...", nargs=-1, type=int)
-@click.option("--id", "more", multiple=True, type=int, help="This one (as an argument does).")
+@click.argument("idents", metavar="[ID]...", nargs=-1, type=IDENT)
+@click.option("--id", "more", multiple=True, type=IDENT, help="This one (as an argument does).")
 @click.option("--older-than", type=Instant(), metavar="AGE", help="That began before this: 30d, or a time.")
 @click.option("--max-size", type=Size(), help="Then delete the oldest segments until no more than this is left.")
 @click.option("--rows", is_flag=True, help="Delete the rows, too.")
@@ -81,7 +81,7 @@ def prune(folder: Path, /, choice: Choice, **given: Any) -> None:
 
 
 @click.command()
-@click.argument("idents", metavar="ID...", nargs=-1, required=True, type=int)
+@click.argument("idents", metavar="ID...", nargs=-1, required=True, type=IDENT)
 @click.option("--rows", is_flag=True, help="Delete the rows, too.")
 @click.option("--json", "in_json", is_flag=True, help="What went, as one JSON object.")
 @pass_folder
@@ -141,7 +141,7 @@ def _excess(folder: Path, most: int) -> list[str]:
 
 
 @click.command()
-@click.argument("idents", metavar="[ID]...", nargs=-1, type=int)
+@click.argument("idents", metavar="[ID]...", nargs=-1, type=IDENT)
 @click.option("--format", "form", default="jsonl", show_default=True, type=click.Choice(exporting.FORMATS))
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="A file, instead of standard output.")
 @chosen

@@ -254,6 +254,8 @@ MISTAKES = {
     "serve --host 192.0.2.1": "Error: 192.0.2.1:8082: ",
     "--dir clickhouse://u@h/d run": "Error: a proxy writes to a meter_dir",
     f"--dir {'x' * 300} ls": "File name too long",
+    f"show {2**63}": "is not in the range",
+    f"ls --limit {2**63}": "is not in the range",
     "export 1 99": "there is no exchange 99",
 }
 
