@@ -108,7 +108,7 @@ class Session(click.ParamType):  # type: ignore[type-arg]  # generic in new vers
         folder = None if ctx is None else ctx.find_object(Path)
         named = os.environ.get("MITMETER_SECRET_FILE")
         secret = Path(named) if named else folder / "secret" if folder is not None else None
-        if re.fullmatch(r"s_[0-9a-f*?]+", text) or text == "*" or secret is None or not secret.exists():
+        if re.fullmatch(r"s_[0-9a-f*?]+", text) or text == "*" or secret is None or not (named or secret.exists()):
             return text
         return session(text, (), None, secret.read_bytes()) or text
 

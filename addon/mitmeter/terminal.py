@@ -63,6 +63,8 @@ class Commands(click.Group):
             raise
         except (OSError, sqlite3.Error, SchemaError, RecordError) as error:
             fail(error)
+        except UnicodeEncodeError as error:
+            raise click.UsageError("an argument holds bytes that are no text in the locale's encoding", ctx) from error
         except UnicodeDecodeError as error:
             # What sqlite3 makes of a complaint of SQLite's that quotes a damaged name.
             fail(sqlite3.DatabaseError(f"the database is damaged ({error.reason})"))

@@ -254,6 +254,7 @@ MISTAKES = {
     "serve --host 192.0.2.1": "Error: 192.0.2.1:8082: ",
     "--dir clickhouse://u@h/d run": "Error: a proxy writes to a meter_dir",
     f"--dir {'x' * 300} ls": "File name too long",
+    "ls --model \udcff": "an argument holds bytes that are no text",
     f"show {2**63}": "is not in the range",
     f"ls --limit {2**63}": "is not in the range",
     "export 1 99": "there is no exchange 99",
@@ -274,6 +275,12 @@ def test_a_terminal_that_lacks_signs(tmp_path: Path, encoding: str) -> None:
     for words in (["ls"], ["show", "1"], ["stats"], ["tail", "--help"]):
         result = CliRunner(charset=encoding).invoke(main, ["--dir", str(tmp_path), *words])
         assert (result.exit_code, result.exception) == (0, None), words
+
+
+def test_a_secret_that_is_named_and_not_there(folder: Path) -> None:
+    named = {"MITMETER_SECRET_FILE": "/none/secret"}
+    result = CliRunner().invoke(main, ["--dir", str(folder), "ls", "--session", "mine"], env=named)
+    assert (result.exit_code, result.stderr) == (1, "Error: /none/secret: No such file or directory\n")
 
 
 @pytest.mark.parametrize(
