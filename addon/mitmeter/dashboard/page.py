@@ -35,7 +35,7 @@ _LOGIN = """<!doctype html>
 _AGAIN = """<!doctype html>
 <html lang="en">
 <head><meta charset="utf-8"><meta name="color-scheme" content="light dark">%s<title>mitmeter</title></head>
-<body><a href="%s">mitmeter</a></body>
+<body><a href="%s">Open mitmeter</a></body>
 </html>
 """
 _REFRESH = '<meta http-equiv="refresh" content="0;url=%s">'
