@@ -121,6 +121,7 @@ def test_any_twice_then_merged_then_summed_anew(tmp_path: Path, inside: str) -> 
     rows = [dice.exchange(number) for number in range(80)]
     with both(tmp_path / "meter", inside, rows) as (here, there):
         connection, copied = Connection(address(inside)), ", ".join(("id", "position", "captured", *COLUMNS))
+        connection.command(f"SYSTEM STOP MERGES {database}.exchanges")
         connection.command(
             f"INSERT INTO {database}.exchanges ({copied}) SELECT {copied} FROM {database}.exchanges "
             "SETTINGS max_partitions_per_insert_block = 0"
@@ -128,10 +129,26 @@ def test_any_twice_then_merged_then_summed_anew(tmp_path: Path, inside: str) -> 
         for group in STATS:
             assert same(stats(group)(here), stats(group)(there)), group
         assert here.metered.rows() == there.metered.rows()
+        for offset in range(0, 90, 6):
+            ordered = page(dice.wanted(rows), dice.choice(list(SORTS)), "asc", 7, offset)
+            assert ordered(here) == ordered(there)
+        connection.command(f"SYSTEM START MERGES {database}.exchanges")
         connection.command(f"OPTIMIZE TABLE {database}.exchanges FINAL")
         for statement in schema.summed_anew(address(inside)):
             connection.command(statement)
         compare(dice, rows, here, there)
+
+
+def test_a_folder_sent_again_under_another_number_has_each_row_once(tmp_path: Path, inside: str) -> None:
+    with both(tmp_path / "meter", inside, times(*(START + at for at in range(20)))) as (here, there):
+        Connection(address(inside)).command(f"SYSTEM STOP MERGES {address(inside).database}.exchanges")
+        (tmp_path / "meter" / "shipped.json").unlink()
+        ship(tmp_path / "meter", inside)
+        assert there.metered.requests() == 20
+        assert [row.exchange for row in there.metered.rows()] == [row.exchange for row in here.metered.rows()]
+        for limit, offset in ((7, 0), (7, 14), (1, 1)):
+            pages = [source.page(Filter(), "duration", "asc", limit, offset) for source in (here, there)]
+            assert len({str([row.exchange for row in rows]) + str(total) for rows, total in pages}) == 1
 
 
 def row(started: float = START, model: str | None = "one", tokens: int = 1, **more: Any) -> Exchange:

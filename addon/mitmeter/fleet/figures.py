@@ -71,8 +71,11 @@ class Figures:
         column = "position" if SORTS[sort] == "id" else SORTS[sort]
         unknown = "FIRST" if order == "asc" else "LAST"
         by = f"{column} {order}" if column == "position" else f"{column} {order} NULLS {unknown}, position {order}"
-        rows = self._remote.select(f"WHERE {condition} ORDER BY {by} LIMIT {int(limit)} OFFSET {int(offset)}", given)
-        return rows, self._remote.requests(wanted)
+        total = self._remote.requests(wanted)
+        # A copy on a page before this one would shift it.
+        copied = offset > 0 and self._remote.requests(wanted, copies=True) != total
+        chosen = f"WHERE {condition} ORDER BY {by} LIMIT {int(limit)} OFFSET {int(offset)}"
+        return self._remote.select(chosen, given, copied=copied), total
 
     def by_model(self, wanted: Filter) -> list[dict[str, Any]]:
         """Return the sums of each model, that with the most requests first; None where no row says anything."""

@@ -110,11 +110,16 @@ class Remote:
             rows.reverse()
         return rows
 
-    def select(self, chosen: str, given: dict[str, Any]) -> list[Row]:
-        """Return rows, each once: to look for copies is dear, and there is hardly ever one."""
-        for table in (self._rows, f"{self._rows} FINAL"):
+    def select(self, chosen: str, given: dict[str, Any], *, copied: bool = False) -> list[Row]:
+        """Return rows, each once: to look for copies is dear, and there is hardly ever one.
+
+        `copied` says that there are, before these rows or among them. Those of a meter_dir that was sent again under
+        another number have ids of their own.
+        """
+        for table in (f"{self._rows} FINAL",) if copied else (self._rows, f"{self._rows} FINAL"):
             rows = [_row(*values) for values in self.connection.query(f"SELECT {_ROW} FROM {table} {chosen}", given)]
-            if len({row.id for row in rows}) == len(rows):
+            told = (row.exchange for row in rows)
+            if len({(one.session, one.started, one.flow_id) for one in told}) == len(rows):
                 break
         return rows
 
@@ -123,10 +128,11 @@ class Remote:
         sql = f"SELECT {_ROW} FROM {self._rows} WHERE id = {{id:Int64}} ORDER BY shipped DESC LIMIT 1"
         return next((_row(*values) for values in self.connection.query(sql, {"id": ident})), None)
 
-    def requests(self, wanted: Filter = ALL) -> int:
-        """Return how many rows are wanted."""
+    def requests(self, wanted: Filter = ALL, *, copies: bool = False) -> int:
+        """Return how many rows are wanted, those that are there twice for now once, or with their copies."""
         condition, given = where(wanted)
-        [[number]] = self.connection.query(f"SELECT count() FROM {self._rows} FINAL WHERE {condition}", given)
+        once = "" if copies else " FINAL"
+        [[number]] = self.connection.query(f"SELECT count() FROM {self._rows}{once} WHERE {condition}", given)
         return int(number)
 
     def stats(self, group: Group, wanted: Filter = ALL) -> list[Stat]:
