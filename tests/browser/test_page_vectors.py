@@ -237,3 +237,22 @@ def test_what_a_chart_draws_has_colours_of_its_own(page: Any) -> None:
 )
 def test_a_cost_is_written(page: Any, usd: float, shown: str) -> None:
     assert call(page, "format.js", "cost", usd) == shown
+
+
+@pytest.mark.parametrize(
+    ("models", "shown"),
+    [
+        pytest.param([{"reasoning_tokens": None}, {"reasoning_tokens": 0}], "0", id="somebody said 0"),
+        pytest.param([{"reasoning_tokens": None}], "-", id="nobody said anything"),
+        pytest.param([], "0", id="no rows"),
+    ],
+)
+def test_a_total_of_nothing_said_is_none(page: Any, models: list[dict[str, Any]], shown: str) -> None:
+    script = f"""async (told) => {{
+        const node = document.createElement("dl");
+        (await import("{ORIGIN}/totals.js")).showTotals(node, told);
+        return [...node.children].map((one) => [one.children[0].textContent, one.children[1].firstChild.textContent]);
+    }}"""
+    names = ("requests", "input_tokens", "output_tokens", "cache_tokens", "reasoning_tokens")
+    told = {f"total_{name}": 0 for name in names} | {"errors": 0, "aborted": 0, "models": models}
+    assert dict(page.evaluate(script, told))["Reasoning"] == shown

@@ -19,7 +19,7 @@ from mitmeter.fleet.remote import Remote
 from mitmeter.store import figures, sorting
 from mitmeter.store.facts import Facts
 from mitmeter.store.figures import GROUPS, MEASURED
-from mitmeter.store.filters import Filter
+from mitmeter.store.filters import Filter, Window
 from mitmeter.store.rows import COLUMNS
 from mitmeter.store.sorting import SORTS
 from mitmeter.store.sqlite import Store
@@ -232,3 +232,17 @@ def test_merged_parts_tell_the_same_of_a_model(tmp_path: Path, inside: str) -> N
         facts.catch_up()
         with Remote(address(inside)) as remote:
             same_histograms(facts, Figures(remote), Filter(model=("one",)))
+
+
+def test_pages_go_on_after_a_row_that_is_gone(tmp_path: Path, inside: str) -> None:
+    folder, database = tmp_path / "meter", address(inside).database
+    fill(folder, 90)
+    ship(folder, inside)
+    with Remote(address(inside)) as remote:
+        every = [row.id for row in remote.rows()]
+        page, seen = remote.rows(Window(limit=30)), []
+        while page:
+            seen = [row.id for row in page] + seen
+            remote.connection.command(f"DELETE FROM {database}.exchanges WHERE id = {page[0].id}")
+            page = remote.rows(Window(limit=30, before=page[0].id))
+        assert seen == every

@@ -27,6 +27,7 @@ TOGETHER = 16
 OVERLAP_SECONDS = 10
 DAY_SECONDS = 86_400
 
+HANDED = 1000
 _ROW = ", ".join(("id", "captured", *COLUMNS))
 _SESSION = COLUMNS.index("session")
 _GROUPS = {
@@ -85,6 +86,8 @@ class Remote:
             raise FileNotFoundError(f"no tables at {address}: nothing has been shipped there yet")
         schema.check(found)
         self._rows, self._captures = self.table("exchanges"), self.table("captures")
+        # Where pages ended, by id: a row may be gone by the time that one goes on from it.
+        self._handed: dict[int, int] = {}
 
     def table(self, name: str) -> str:
         """Return a table's name as SQL writes it."""
@@ -101,7 +104,7 @@ class Remote:
         for sign, name, bound in ((">", "after", window.after), ("<", "before", window.before)):
             if bound is not None:
                 at = f"SELECT position FROM {self._rows} WHERE id = {{{name}:Int64}} ORDER BY shipped DESC LIMIT 1"
-                condition += f" AND position {sign} ({at})"
+                condition += f" AND position {sign} {self._handed.get(bound, f'({at})')}"
                 given[name] = bound
         order = f"ORDER BY position {'DESC' if window.newest else 'ASC'}"
         order += "" if window.limit is None else f" LIMIT {max(0, window.limit)}"
@@ -117,10 +120,15 @@ class Remote:
         another number have ids of their own.
         """
         for table in (f"{self._rows} FINAL",) if copied else (self._rows, f"{self._rows} FINAL"):
-            rows = [_row(*values) for values in self.connection.query(f"SELECT {_ROW} FROM {table} {chosen}", given)]
+            found = self.connection.query(f"SELECT position, {_ROW} FROM {table} {chosen}", given)
+            rows = [_row(*values) for _, *values in found]
             told = (row.exchange for row in rows)
             if len({(one.session, one.started, one.flow_id) for one in told}) == len(rows):
                 break
+        for position, ident, *_ in (found[0], found[-1]) if found else ():
+            self._handed[ident] = int(position)
+        while len(self._handed) > HANDED:
+            self._handed.pop(next(iter(self._handed)))
         return rows
 
     def row(self, ident: int) -> Row | None:

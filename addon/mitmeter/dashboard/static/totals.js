@@ -17,13 +17,17 @@ function spread(name, found, shown) {
 /** Show what `GET /api/metrics/stats` said. */
 export function showTotals(node, told) {
   const failed = told.errors + told.aborted;
+  // llama-swap's totals are 0 where nobody said a number.
+  const said = (name, total) => (!told.models?.length || told.models.some((one) => one[name] !== null) ? total : null);
+  const cached = said("cache_read_tokens", told.total_cache_tokens);
+  const reasoned = said("reasoning_tokens", told.total_reasoning_tokens);
   const share = (part, all) => (part ? `${format.percent(part, all)} of ` : "of ");
   put(node,
     figure("Requests", whole(told.total_requests), told.models ? format.many(told.models.length, "model") : "found"),
-    figure("Input", whole(told.total_input_tokens), "tokens"),
-    figure("Cached", whole(told.total_cache_tokens), `${share(told.total_cache_tokens, told.total_input_tokens)}input`),
-    figure("Output", whole(told.total_output_tokens), "tokens"),
-    figure("Reasoning", whole(told.total_reasoning_tokens), `${share(told.total_reasoning_tokens, told.total_output_tokens)}output`),
+    figure("Input", whole(said("input_tokens", told.total_input_tokens)), "tokens"),
+    figure("Cached", whole(cached), `${share(cached, told.total_input_tokens)}input`),
+    figure("Output", whole(said("output_tokens", told.total_output_tokens)), "tokens"),
+    figure("Reasoning", whole(reasoned), `${share(reasoned, told.total_output_tokens)}output`),
     figure("Failed", whole(failed), `${format.many(told.errors, "error")} · ${format.count(told.aborted)} cut`, failed ? "troubled" : ""),
     format.known(told.total_cost_usd) && figure("Cost", format.cost(told.total_cost_usd), "where known"),
     spread("First token", told.first_token_histogram, format.moment),
