@@ -66,10 +66,24 @@ def test_no_credential(headers: Headers, query: str) -> None:
     assert credential(headers, query, SALT) is None
 
 
-def test_a_signed_request_is_known_by_its_access_key() -> None:
-    assert find_key((("Authorization", SIGNED),), "") == "AKIAEXAMPLE"
-    resigned = SIGNED.replace("20260101", "20260102").replace("fe5f", "0000")
-    assert credential((("Authorization", SIGNED),), "", SALT) == credential((("Authorization", resigned),), "", SALT)
+@pytest.mark.parametrize(
+    ("signed", "key"),
+    [
+        pytest.param(SIGNED, "AKIAEXAMPLE", id="AWS"),
+        pytest.param(SIGNED.replace("AWS4-", "TC3-"), "AKIAEXAMPLE", id="Tencent"),
+        pytest.param(SIGNED.replace("AWS4-", ""), "AKIAEXAMPLE", id="Volcengine"),
+        pytest.param("ACS3-HMAC-SHA256 Credential=LTAIx,SignedHeaders=host,Signature=fe5f", "LTAIx", id="Alibaba"),
+        pytest.param(
+            'Signature version="1",keyId="ocid1.tenancy/ocid1.user/20:3b",signature="fe5f20260101"',
+            "ocid1.tenancy/ocid1.user/20:3b",
+            id="OCI",
+        ),
+    ],
+)
+def test_a_signed_request_is_known_by_its_access_key(signed: str, key: str) -> None:
+    assert find_key((("Authorization", signed),), "") == key
+    resigned = signed.replace("20260101", "20260102").replace("fe5f", "0000")
+    assert credential((("Authorization", signed),), "", SALT) == credential((("Authorization", resigned),), "", SALT)
 
 
 @given(st.text(alphabet=st.characters(codec="ascii", categories=("L", "N")), min_size=9))

@@ -6,6 +6,7 @@ An id that a client sends for its conversation is hashed too: it may be a person
 import base64
 import binascii
 import hmac
+import re
 from collections.abc import Iterable
 from functools import lru_cache
 from itertools import chain
@@ -20,6 +21,8 @@ _OFFERED = "sec-websocket-protocol"
 _NOT_A_KEY = frozenset(("cookie", "cookie2", "proxy-authorization", _OFFERED, "x-csrf-token", "x-xsrf-token"))
 _NEVER = 100
 _SCHEMES = frozenset(("bearer", "basic", "token", "apikey", "key"))
+# Who signed a request: the signature is another one each time (AWS, Tencent, Volcengine, Alibaba; OCI).
+_SIGNED = re.compile(r'\bCredential=([^/,\s]+)|\bkeyId="([^"]+)"')
 _QUERY = ("key", "api_key", "api-key", "access_token")
 
 
@@ -33,8 +36,9 @@ def _bare(value: str) -> str:
         except (binascii.Error, ValueError):
             return rest
         return password or user
-    if scheme.upper().startswith("AWS4-"):
-        return rest.partition("Credential=")[2].partition("/")[0] or rest
+    signed = _SIGNED.search(rest) if scheme.lower() not in _SCHEMES else None
+    if signed:
+        return str(signed[1] or signed[2])
     return rest if scheme.lower() in _SCHEMES and rest else value.strip()
 
 
