@@ -31,7 +31,8 @@ def where(wanted: Filter, key: Collection[str] = KEY) -> tuple[str, dict[str, An
     for name, column in TEXTS.items():
         texts = getattr(wanted, name)
         if texts:
-            known = f" AND {column} != ''" if column in key else ""
+            loose = column in key and any(not text or "*" in text or "?" in text for text in texts)
+            known = f" AND {column} != ''" if loose else ""
             conditions.append(_any(_like(column, text, bind) for text in texts) + known)
     if wanted.status:
         conditions.append(_any(_status(code) for code in wanted.status))
