@@ -21,7 +21,8 @@ _OFFERED = "sec-websocket-protocol"
 _NOT_A_KEY = frozenset(("cookie", "cookie2", "proxy-authorization", _OFFERED, "x-csrf-token", "x-xsrf-token"))
 _NEVER = 100
 _SCHEMES = frozenset(("bearer", "basic", "token", "apikey", "key"))
-# Who signed a request: the signature is another one each time (AWS, Tencent, Volcengine, Alibaba; OCI).
+# Who signed a request; the signature is another one each time. The first form is that of clouds which sign as S3 does,
+# the second that of draft-cavage-http-signatures.
 _SIGNED = re.compile(r'\bCredential=([^/,\s]+)|\bkeyId="([^"]+)"')
 _QUERY = ("key", "api_key", "api-key", "access_token")
 
