@@ -10,6 +10,8 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
+CLIENT_LEFT = "Client disconnected."  # mitmproxy's word
+
 
 class Outcome(StrEnum):
     """How an exchange ended."""
@@ -151,6 +153,15 @@ class Exchange(Struct, frozen=True, kw_only=True):
     cost_source: CostSource | None = None
     trace: Trace | None = None
     follows: str | None = None
+
+    @property
+    def cut_short(self) -> str | None:
+        """What cut it short, as a flow says it; None where nothing did."""
+        if self.outcome is Outcome.CLIENT_ABORTED:
+            return CLIENT_LEFT
+        if self.outcome in (Outcome.UPSTREAM_ABORTED, Outcome.UNREACHABLE):
+            return self.error or self.outcome.value
+        return None
 
 
 type Exporter = Callable[[Exchange], None]

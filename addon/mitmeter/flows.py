@@ -331,9 +331,8 @@ def rebuilt(exchange: Exchange, capture: Capture) -> http.HTTPFlow:
         )
     if socket:
         flow.websocket = _said(capture, ended)
-    if exchange.outcome in (Outcome.CLIENT_ABORTED, Outcome.UPSTREAM_ABORTED, Outcome.UNREACHABLE):
-        told = "Client disconnected." if exchange.outcome is Outcome.CLIENT_ABORTED else exchange.error
-        flow.error = Error(told or exchange.outcome.value, ended)
+    if exchange.cut_short is not None:
+        flow.error = Error(exchange.cut_short, ended)
     return flow
 
 

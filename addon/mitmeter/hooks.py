@@ -103,7 +103,7 @@ class Meter:
             worker.start()
         except OSError as error:
             told = f" {settings.folder}: {error.strerror}; accepted is a folder that can be written to"
-            raise _refused(f"meter_dir{told if error.strerror else f': {error}'}") from error
+            raise _refused("meter_dir" + (told if error.strerror else f": {error}")) from error
         self._worker = worker
         if self._column is not None:
             self._column.close()

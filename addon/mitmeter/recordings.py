@@ -21,7 +21,7 @@ from mitmproxy.io import FlowReader
 from mitmproxy.io.har import request_to_flow
 from mitmproxy.websocket import WebSocketData, WebSocketMessage
 
-from mitmeter.exchange import Exchange, Outcome
+from mitmeter.exchange import CLIENT_LEFT, Exchange, Outcome
 from mitmeter.flows import TEXT, answer, closed_by, fields, opening
 from mitmeter.recorder import Limits, Recorder
 from mitmeter.redact import Redacted
@@ -31,7 +31,7 @@ from mitmeter.usage.registry import Match
 BINARY = 2
 SCHEMES = ("http://", "https://", "ws://", "wss://")
 STEP = 1e-6
-LEFT = frozenset({"Client disconnected.", "net::ERR_ABORTED"})  # mitmproxy's word and Chrome's for a client that left
+LEFT = frozenset({CLIENT_LEFT, "net::ERR_ABORTED"})  # mitmproxy's word and Chrome's for a client that left
 
 # What mitmproxy's readers raise over flows that are not as they were written.
 MISREAD = (ValueError, LookupError, TypeError, AttributeError, AssertionError, ArithmeticError, RecursionError)

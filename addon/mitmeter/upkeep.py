@@ -12,7 +12,7 @@ from mitmeter import choosing, exporting, recovery, retention, tables
 from mitmeter.archive.segments import SUFFIX, is_open
 from mitmeter.choosing import Choice, Instant, chosen
 from mitmeter.local import Local
-from mitmeter.store.filters import Filter
+from mitmeter.store.filters import Filter, Window
 from mitmeter.store.sqlite import Store
 from mitmeter.terminal import IDENT, Place, as_json, console, opened, pass_folder, progress, reading
 
@@ -159,7 +159,8 @@ def export(place: Place, choice: Choice, idents: tuple[int, ...], form: exportin
                 written, left = exporting.write(file, form, choosing.captured(metered, choice, step))
         except ValueError as error:
             raise click.ClickException(str(error)) from error
-        unknown = sorted({ident for ident in idents if metered.row(ident) is None})
+        there = metered.rows(Window(wanted=Filter(idents=idents))) if idents else ()
+        unknown = sorted(set(idents) - {row.id for row in there})
     rest = f", {left} left out" if left else ""
     click.echo(f"{written} exported{rest}", err=True)
     _end(unknown)

@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from mitmeter.archive.record import Record
-from mitmeter.exchange import Capture, Exchange, Headers, Outcome, field_values
+from mitmeter.exchange import Capture, Headers, field_values
 from mitmeter.export.jsonl import body_text
 from mitmeter.store.rows import Row
 from mitmeter.store.surface import to_json
@@ -16,7 +16,6 @@ from mitmeter.store.surface import to_json
 HEAD = '{"log":{"version":"1.2","creator":{"name":"mitmeter","version":"%s"},"pages":[],"entries":[\n'
 BETWEEN = ",\n"
 TAIL = "\n]}}\n"
-CUT = frozenset({Outcome.CLIENT_ABORTED, Outcome.UPSTREAM_ABORTED, Outcome.UNREACHABLE})
 
 
 def entry(row: Row, record: Record) -> dict[str, Any]:
@@ -78,16 +77,8 @@ def _response(row: Row, capture: Capture) -> dict[str, Any]:
         "redirectURL": "".join(field_values(capture.response_headers or (), "location")[:1]),
         "headersSize": -1,
         "bodySize": row.exchange.sizes.response_bytes,
-        **_cut(row.exchange),
+        **({} if row.exchange.cut_short is None else {"_error": row.exchange.cut_short}),
     }
-
-
-def _cut(exchange: Exchange) -> dict[str, str]:
-    """Return what cut it short; a client that left says what mitmproxy says of it."""
-    if exchange.outcome not in CUT:
-        return {}
-    told = "Client disconnected." if exchange.outcome is Outcome.CLIENT_ABORTED else exchange.error
-    return {"_error": told or exchange.outcome.value}
 
 
 def _named(pairs: Headers | None) -> list[dict[str, str]]:

@@ -11,14 +11,12 @@ from typing import Any
 from msgspec import Struct
 from msgspec.structs import replace
 
-from mitmeter.fleet.wanted import MINUTES_KEY, where
+from mitmeter.fleet.wanted import FIRST, LAST, MINUTES_KEY, where
 from mitmeter.metered import ALL
 from mitmeter.store.filters import TEXTS, Filter
 
 MINUTE = 60
 IN_MINUTES = ("model", "provider", "host", "credential")
-# What began before or after is in the first or the last minute, and day.
-FIRST, LAST = 0.0, 4_102_444_800.0
 SUMMED = ("requests", "input_tokens", "output_tokens", "cache_read_tokens", "reasoning_tokens")
 
 # What stands for all names but those that are shown.

@@ -11,10 +11,10 @@ from datetime import date
 from itertools import chain
 from typing import Any
 
-from mitmeter.fleet.course import LAST, Ask, only, told_apart
+from mitmeter.fleet.course import Ask, only, told_apart
 from mitmeter.fleet.places import Days, Part, Rows
 from mitmeter.fleet.spread import Places, Ranked, Spread, joined
-from mitmeter.fleet.wanted import where
+from mitmeter.fleet.wanted import LAST, where
 from mitmeter.store.filters import Filter
 from mitmeter.store.histogram import Listed, histogram
 

@@ -16,7 +16,7 @@ from mitmeter.archive.record import Record, RecordError
 from mitmeter.fleet import schema
 from mitmeter.fleet.address import Address
 from mitmeter.fleet.connection import Connection
-from mitmeter.fleet.wanted import where
+from mitmeter.fleet.wanted import second_of, where
 from mitmeter.metered import ALL, Captured, Mark
 from mitmeter.shelf import belonging
 from mitmeter.store.filters import EVERY, Filter, Window
@@ -251,8 +251,7 @@ def _stat(*values: Any) -> Stat:
 
 
 def _day(started: float) -> str:
-    at = max(0.0, min(started, 4102444800.0))
-    return time.strftime("%Y-%m-%d", time.gmtime(int(at) // DAY_SECONDS * DAY_SECONDS))
+    return time.strftime("%Y-%m-%d", time.gmtime(second_of(started) // DAY_SECONDS * DAY_SECONDS))
 
 
 def local_zone() -> str:
